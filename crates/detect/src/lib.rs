@@ -1,0 +1,4 @@
+#![forbid(unsafe_code)]
+//! placeholder
+mod category;
+pub use category::{Category, UnknownCategory};
