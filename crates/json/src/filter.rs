@@ -2,8 +2,8 @@
 //!
 //! A [`Window`] looks at eight bytes around a position, at the fixed distances [`OFFSETS`], and asks of each
 //! whether it is in a set. Distances are spread because the shapes worth finding are: a date and a card number
-//! differ little in their first five bytes and plainly at the eighth. Windows share eight buckets, one bit
-//! each, so that one table look-up per distance answers for all of them:
+//! differ little in their first five bytes and plainly at the eighth. Windows share sixteen buckets in two banks
+//! of eight, one bit each, so that one table look-up per distance and bank answers for all of them:
 //!
 //! ```text
 //! hit(i) = table[0][b[i]] & table[1][b[i+1]] & table[2][b[i+2]] & … & table[7][b[i+10]]
@@ -12,6 +12,8 @@
 //! A bit left over names a bucket with a candidate. The answer may be yes for a byte sequence that no single
 //! window describes (windows in one bucket mix, and vector code folds bytes above 0x7F); it is never no for
 //! one that a window does describe. What a bucket means is the caller's business.
+
+use crate::arch::{self, Arch, Vector};
 
 /// The distances from a position at which a window looks.
 pub const OFFSETS: [usize; 8] = [0, 1, 2, 3, 4, 7, 9, 10];
@@ -68,7 +70,10 @@ impl ByteSet {
     }
 }
 
-/// One shape: a set for each of [`OFFSETS`], and the bucket (0 to 7) that reports it.
+/// How many buckets windows share.
+pub const BUCKETS: usize = 16;
+
+/// One shape: a set for each of [`OFFSETS`], and the bucket (below [`BUCKETS`]) that reports it.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// What stands at each of [`OFFSETS`].
@@ -103,39 +108,43 @@ impl Window {
     }
 }
 
-/// Windows compiled to one table per distance.
+/// The tables of eight buckets.
 #[derive(Clone, Debug)]
-pub struct Filter {
+pub(crate) struct Bank {
     pub(crate) tables: [[u8; 128]; 8],
-    /// The buckets that some window uses.
-    buckets: u8,
+    /// What the lower half of a byte allows at each distance, and the upper half.
+    pub(crate) low: [[u8; 16]; 8],
+    pub(crate) high: [[u8; 16]; 8],
 }
 
-impl Filter {
-    /// Compiles `windows`.
-    pub fn new(windows: &[Window]) -> Filter {
+impl Bank {
+    fn new(windows: &[Window], first_bucket: u8) -> Bank {
         let mut tables = [[0; 128]; 8];
-        let mut buckets = 0;
         for window in windows {
-            let bit = 1u8 << (window.bucket & 7);
-            buckets |= bit;
+            let Some(bit) = window.bucket.checked_sub(first_bucket).filter(|bit| *bit < 8) else { continue };
             for (table, set) in tables.iter_mut().zip(window.sets) {
                 for (byte, entry) in (0u8..).zip(table.iter_mut()) {
                     if set.contains(byte) {
-                        *entry |= bit;
+                        *entry |= 1 << bit;
                     }
                 }
             }
         }
-        Filter { tables, buckets }
+        let (mut low, mut high) = ([[0; 16]; 8], [[0; 16]; 8]);
+        for (distance, table) in tables.iter().enumerate() {
+            for (byte, bits) in table.iter().enumerate() {
+                low[distance][byte & 15] |= bits;
+                high[distance][byte >> 4] |= bits;
+                // A byte above 0x7F stands for the one without its upper bit.
+                high[distance][8 | byte >> 4] |= bits;
+            }
+        }
+        Bank { tables, low, high }
     }
 
-    /// The buckets with a candidate at `text[at]`: the specification of the vector code.
-    ///
-    /// Bytes past the end count as zero bytes.
     #[inline]
-    pub fn buckets_at(&self, text: &[u8], at: usize) -> u8 {
-        let mut bits = self.buckets;
+    fn buckets_at(&self, text: &[u8], at: usize) -> u8 {
+        let mut bits = u8::MAX;
         for (table, offset) in self.tables.iter().zip(OFFSETS) {
             bits &= table[usize::from(text.get(at + offset).copied().unwrap_or(0) & 0x7F)];
             if bits == 0 {
@@ -144,16 +153,77 @@ impl Filter {
         }
         bits
     }
+}
+
+/// Windows compiled to one table per distance and bank.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    pub(crate) banks: [Bank; 2],
+}
+
+impl Filter {
+    /// Compiles `windows`.
+    pub fn new(windows: &[Window]) -> Filter {
+        Filter { banks: [Bank::new(windows, 0), Bank::new(windows, 8)] }
+    }
+
+    /// The buckets with a candidate at `text[at]`: the specification of the vector code.
+    ///
+    /// Bytes past the end count as zero bytes.
+    #[inline]
+    pub fn buckets_at(&self, text: &[u8], at: usize) -> u16 {
+        let [first, second] = &self.banks;
+        u16::from(first.buckets_at(text, at)) | u16::from(second.buckets_at(text, at)) << 8
+    }
 
     /// Calls `found(position, buckets)` for every candidate in `text[from..]`, in order.
-    pub fn candidates(&self, text: &[u8], from: usize, mut found: impl FnMut(usize, u8)) {
-        for at in from..text.len() {
-            let bits = self.buckets_at(text, at);
-            if bits != 0 {
-                found(at, bits);
+    #[inline]
+    pub fn candidates(&self, arch: Arch, text: &[u8], from: usize, found: impl FnMut(usize, u16)) {
+        arch.candidates(self, text, from, found);
+    }
+
+    #[inline(always)]
+    pub(crate) fn candidates_with<V: Vector>(
+        &self,
+        text: &[u8],
+        from: usize,
+        mut found: impl FnMut(usize, u16),
+    ) {
+        let mut base = from;
+        let mut padded = [0; 64 + SPAN];
+        while base < text.len() {
+            let rest = &text[base..];
+            let (block, live) = match rest.first_chunk() {
+                Some(block) => (block, u64::MAX),
+                None => (pad(rest, &mut padded), live_bits(rest.len())),
+            };
+            let mut bits = arch::candidates::<V>(self, block) & live;
+            while bits != 0 {
+                let at = base + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let buckets = self.buckets_at(text, at);
+                if buckets != 0 {
+                    found(at, buckets);
+                }
             }
+            base += 64;
         }
     }
+}
+
+/// The first `len` of 64 bits.
+#[inline(always)]
+pub(crate) fn live_bits(len: usize) -> u64 {
+    if len >= 64 { u64::MAX } else { (1 << len) - 1 }
+}
+
+/// A block at the end of a text, with zero bytes behind it.
+#[inline]
+pub(crate) fn pad<'b>(rest: &[u8], block: &'b mut [u8; 64 + SPAN]) -> &'b [u8; 64 + SPAN] {
+    let len = rest.len().min(block.len());
+    block[..len].copy_from_slice(&rest[..len]);
+    block[len..].fill(0);
+    block
 }
 
 #[cfg(test)]
@@ -164,7 +234,7 @@ mod tests {
     fn a_literal_is_reported_where_it_begins_and_nowhere_else() {
         let filter = Filter::new(&[Window::literal(3, b"sk_live_")]);
         let mut seen = Vec::new();
-        filter.candidates(b"xx sk_live_ab sk_test_ab", 0, |at, bits| seen.push((at, bits)));
+        filter.candidates(Arch::scalar(), b"xx sk_live_ab sk_test_ab", 0, |at, bits| seen.push((at, bits)));
         assert_eq!(seen, [(3, 8)]);
     }
 }

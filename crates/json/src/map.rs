@@ -56,6 +56,23 @@ impl OffsetMap {
         self.after(next, pos)
     }
 
+    /// The text offset that stands for the source offset `pos`.
+    pub fn text(&self, pos: usize) -> usize {
+        let next = self.units.partition_point(|unit| (unit.source_at + unit.source_len) as usize <= pos);
+        if let Some(unit) = self.units.get(next)
+            && (unit.source_at as usize) < pos
+        {
+            return unit.text_at as usize;
+        }
+        match next.checked_sub(1) {
+            None => pos,
+            Some(last) => {
+                let unit = self.units[last];
+                (unit.text_at + unit.text_len) as usize + (pos - (unit.source_at + unit.source_len) as usize)
+            }
+        }
+    }
+
     /// The offset behind `pos` when units before `next` lie before it.
     fn after(&self, next: usize, pos: usize) -> usize {
         // Inside a unit the answer is its beginning: a span never ends within one character.

@@ -1,0 +1,182 @@
+//! Instruction sets: chosen once, carried as a value.
+//!
+//! The algorithms stand once, generic over [`Vector`]; a file per instruction set makes the masks. The entry
+//! points here compile the algorithm for the features and are the only way in.
+
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+use crate::block::Bytes;
+use crate::error::Fault;
+use crate::filter::{Filter, SPAN};
+use crate::lexeme::Visitor;
+use crate::lexer::{Lexer, Progress};
+use scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+use x86_64::{Avx2, Avx512};
+
+/// Masks of 64 bytes, and of what the filter sees from there.
+pub(crate) trait Vector {
+    /// All masks of the first 64 bytes of `text`.
+    ///
+    /// # Safety
+    /// * The machine has the features of the implementation.
+    unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes;
+
+    /// The positions at which the filter reports a bucket.
+    ///
+    /// # Safety
+    /// * The machine has the features of the implementation.
+    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64;
+}
+
+/// All masks of a block.
+#[inline(always)]
+pub(crate) fn bytes<V: Vector>(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes {
+    // SAFETY: the implementations are private to this module, and only its entry points name them, each compiled
+    // for, and reached only with, the features.
+    unsafe { V::bytes(filter, text) }
+}
+
+/// The positions of a block at which the filter reports a bucket.
+#[inline(always)]
+pub(crate) fn candidates<V: Vector>(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64 {
+    // SAFETY: as for `bytes`.
+    unsafe { V::candidates(filter, text) }
+}
+
+/// An instruction set that this machine has.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Arch(Set);
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Set {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Arch {
+    /// The best that the machine has.
+    pub fn detect() -> Arch {
+        Arch::available().pop().unwrap_or(Arch(Set::Scalar))
+    }
+
+    /// No vectors: the specification of the others.
+    pub fn scalar() -> Arch {
+        Arch(Set::Scalar)
+    }
+
+    /// All that the machine has, the best last.
+    pub fn available() -> Vec<Arch> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "only x86-64 has more"))]
+        let mut sets = vec![Arch(Set::Scalar)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") {
+                sets.push(Arch(Set::Avx2));
+            }
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vbmi")
+                && is_x86_feature_detected!("bmi1")
+            {
+                sets.push(Arch(Set::Avx512));
+            }
+        }
+        sets
+    }
+
+    /// The name: `scalar`, `avx2`, `avx512`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+        }
+    }
+
+    /// Runs the lexer.
+    #[inline]
+    pub(crate) fn run<V: Visitor>(
+        self,
+        lexer: &mut Lexer,
+        filter: &Filter,
+        buf: &[u8],
+        last: bool,
+        visitor: &mut V,
+    ) -> Result<Progress, Fault<V::Stop>> {
+        match self.0 {
+            Set::Scalar => lexer.run_with::<Scalar, V>(filter, buf, last, visitor),
+            // SAFETY: an `Arch` with this set exists only where `available` found the features.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { run_avx2(lexer, filter, buf, last, visitor) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { run_avx512(lexer, filter, buf, last, visitor) },
+        }
+    }
+
+    /// Calls `found` for each position from `from` on at which the filter reports buckets.
+    #[inline]
+    pub(crate) fn candidates(self, filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u16)) {
+        match self.0 {
+            Set::Scalar => filter.candidates_with::<Scalar>(text, from, found),
+            // SAFETY: an `Arch` with this set exists only where `available` found the features.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { candidates_avx2(filter, text, from, found) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { candidates_avx512(filter, text, from, found) },
+        }
+    }
+}
+
+/// # Safety
+/// * The machine has AVX2 and BMI1.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1")]
+unsafe fn run_avx2<V: Visitor>(
+    lexer: &mut Lexer,
+    filter: &Filter,
+    buf: &[u8],
+    last: bool,
+    visitor: &mut V,
+) -> Result<Progress, Fault<V::Stop>> {
+    lexer.run_with::<Avx2, V>(filter, buf, last, visitor)
+}
+
+/// # Safety
+/// * The machine has AVX-512 BW and VBMI, and BMI1.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+unsafe fn run_avx512<V: Visitor>(
+    lexer: &mut Lexer,
+    filter: &Filter,
+    buf: &[u8],
+    last: bool,
+    visitor: &mut V,
+) -> Result<Progress, Fault<V::Stop>> {
+    lexer.run_with::<Avx512, V>(filter, buf, last, visitor)
+}
+
+/// # Safety
+/// * The machine has AVX2 and BMI1.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1")]
+unsafe fn candidates_avx2(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u16)) {
+    filter.candidates_with::<Avx2>(text, from, found);
+}
+
+/// # Safety
+/// * The machine has AVX-512 BW and VBMI, and BMI1.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+unsafe fn candidates_avx512(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u16)) {
+    filter.candidates_with::<Avx512>(text, from, found);
+}

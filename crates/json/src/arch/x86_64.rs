@@ -1,0 +1,152 @@
+//! AVX2 and AVX-512.
+//!
+//! The functions of [`Vector`] here are only ever inlined into the entry points of `super`, which are compiled
+//! for the features; an [`Arch`](super::Arch) value exists only where the machine has them.
+
+use super::Vector;
+use crate::block::Bytes;
+use crate::filter::{Filter, OFFSETS, SPAN};
+use std::arch::x86_64::*;
+use std::hint::black_box;
+
+/// 32 bytes at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx2;
+
+/// 64 bytes at a time, with byte permutes (VBMI).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512;
+
+/// One bit for each of 64 bytes, from two halves.
+///
+/// The halves are hidden from the optimiser: it would see two masks of 32 lanes become one of 64, which AVX2 does
+/// not have, and take the vectors apart lane by lane (rustc 1.95: half the speed of the whole lexer).
+#[inline(always)]
+fn join(low: i32, high: i32) -> u64 {
+    let (low, high) = (black_box(low), black_box(high));
+    u64::from(low.cast_unsigned()) | u64::from(high.cast_unsigned()) << 32
+}
+
+/// For each lower half of a byte the white space that ends in it; else a byte that does not end in it.
+const SPACES: [u8; 16] = [b' ', 0, 0, 0, 0, 0, 0, 0, 0, b'\t', b'\n', 0, 0, b'\r', 0, 0];
+
+/// As `SPACES`, for structural bytes with bit 5 set: `[` and `]` become `{` and `}`.
+const STRUCTURE: [u8; 16] = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, b':', b'{', b',', b'}', 0, 0];
+
+impl Vector for Avx2 {
+    #[target_feature(enable = "avx2,bmi1")]
+    #[inline]
+    unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes {
+        let mut halves = [[0; 6]; 2];
+        for (half, masks) in halves.iter_mut().enumerate() {
+            // SAFETY: the caller has AVX2; 32 bytes from 0 or 32 lie within the 64 + SPAN of `text`, and each
+            // table is 16 bytes; unaligned loads are asked for.
+            unsafe {
+                let v = _mm256_loadu_si256(text.as_ptr().add(32 * half).cast());
+                let eq = |byte: u8| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed()));
+                let spaces = _mm256_broadcastsi128_si256(_mm_loadu_si128(SPACES.as_ptr().cast()));
+                let structure = _mm256_broadcastsi128_si256(_mm_loadu_si128(STRUCTURE.as_ptr().cast()));
+                let folded = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
+                let limit = _mm256_set1_epi8(0x1F);
+                // A shuffle gives 0 for bytes above 0x7F, which no such byte equals.
+                *masks = [
+                    _mm256_movemask_epi8(eq(b'"')),
+                    _mm256_movemask_epi8(eq(b'\\')),
+                    _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(v, limit), limit)),
+                    _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(structure, v), folded)),
+                    _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(spaces, v), v)),
+                    _mm256_movemask_epi8(v),
+                ];
+            }
+        }
+        let [low, high] = halves;
+        let control = join(low[2], high[2]);
+        Bytes {
+            quote: join(low[0], high[0]),
+            backslash: join(low[1], high[1]),
+            control,
+            // Bit 5 makes `:` and `,` of two control characters.
+            structure: join(low[3], high[3]) & !control,
+            space: join(low[4], high[4]),
+            non_ascii: join(low[5], high[5]),
+            // SAFETY: the same features.
+            candidate: unsafe { Self::candidates(filter, text) },
+        }
+    }
+
+    /// Half a byte at a time: a bucket survives if both halves may belong to it, which reports more than there is.
+    #[target_feature(enable = "avx2,bmi1")]
+    #[inline]
+    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64 {
+        // SAFETY: the caller has AVX2; the last load begins at 32 + OFFSETS[7] = 32 + SPAN - 1 and ends at
+        // 64 + SPAN - 1; the tables are 16 bytes each.
+        unsafe {
+            let low_half = _mm256_set1_epi8(0x0F);
+            let zero = _mm256_setzero_si256();
+            let mut hits = [[_mm256_set1_epi8(-1); 2]; 2];
+            for (idx, offset) in OFFSETS.iter().enumerate() {
+                for (half, hits) in hits.iter_mut().enumerate() {
+                    let v = _mm256_loadu_si256(text.as_ptr().add(32 * half + offset).cast());
+                    let lower = _mm256_and_si256(v, low_half);
+                    let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(v), low_half);
+                    for (hits, bank) in hits.iter_mut().zip(&filter.banks) {
+                        let low = _mm256_broadcastsi128_si256(_mm_loadu_si128(bank.low[idx].as_ptr().cast()));
+                        let high =
+                            _mm256_broadcastsi128_si256(_mm_loadu_si128(bank.high[idx].as_ptr().cast()));
+                        let by_low = _mm256_shuffle_epi8(low, lower);
+                        let by_high = _mm256_shuffle_epi8(high, upper);
+                        *hits = _mm256_and_si256(*hits, _mm256_and_si256(by_low, by_high));
+                    }
+                }
+            }
+            let none = hits.map(|[first, second]| {
+                _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_or_si256(first, second), zero))
+            });
+            !join(none[0], none[1])
+        }
+    }
+}
+
+impl Vector for Avx512 {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+    #[inline]
+    unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes {
+        // SAFETY: the entry point has AVX-512 BW; 64 bytes lie within `text`; the load is unaligned.
+        unsafe {
+            let v = _mm512_loadu_si512(text.as_ptr().cast());
+            let eq = |byte: u8| _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(byte.cast_signed()));
+            let folded = _mm512_or_si512(v, _mm512_set1_epi8(0x20));
+            let eq_folded = |byte: u8| _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(byte.cast_signed()));
+            Bytes {
+                quote: eq(b'"'),
+                backslash: eq(b'\\'),
+                control: _mm512_cmplt_epu8_mask(v, _mm512_set1_epi8(0x20)),
+                structure: eq_folded(b'{') | eq_folded(b'}') | eq(b':') | eq(b','),
+                space: eq(b' ') | eq(b'\n') | eq(b'\t') | eq(b'\r'),
+                non_ascii: _mm512_movepi8_mask(v),
+                candidate: Self::candidates(filter, text),
+            }
+        }
+    }
+
+    /// A whole byte at a time: two registers hold a table of 128.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+    #[inline]
+    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64 {
+        // SAFETY: the entry point has AVX-512 VBMI; the last load begins at OFFSETS[7] = SPAN - 1 and ends at
+        // 64 + SPAN - 1; each table is 128 bytes.
+        unsafe {
+            let mut hits = [_mm512_set1_epi8(-1); 2];
+            for (idx, offset) in OFFSETS.iter().enumerate() {
+                let v = _mm512_loadu_si512(text.as_ptr().add(*offset).cast());
+                for (hits, bank) in hits.iter_mut().zip(&filter.banks) {
+                    let low = _mm512_loadu_si512(bank.tables[idx].as_ptr().cast());
+                    let high = _mm512_loadu_si512(bank.tables[idx].as_ptr().add(64).cast());
+                    *hits = _mm512_and_si512(*hits, _mm512_permutex2var_epi8(low, v, high));
+                }
+            }
+            let hits = _mm512_or_si512(hits[0], hits[1]);
+            _mm512_test_epi8_mask(hits, hits)
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! String bodies decoded.
+
+use crate::lexeme::StringFlags;
+use crate::map::OffsetMap;
+use memchr::memchr;
+
+/// Decodes the escapes of a string body, appending to `text`, which must be empty, as `map` must be.
+///
+/// Lone surrogates become U+FFFD. What is no escape of RFC 8259 stays as it is written.
+pub fn unescape(body: &[u8], text: &mut Vec<u8>, map: &mut OffsetMap) {
+    text.reserve(body.len() + 8);
+    let mut at = 0;
+    loop {
+        // Eight bytes at a time, of which those before a backslash are kept.
+        while let Some(chunk) = body[at..].first_chunk() {
+            text.extend_from_slice(chunk);
+            let Some(skip) = backslash_in(chunk) else {
+                at += 8;
+                continue;
+            };
+            text.truncate(text.len() - 8 + skip);
+            at = decode_escape(body, at + skip, text, map);
+        }
+        match body[at..].iter().position(|&byte| byte == b'\\') {
+            None => break,
+            Some(skip) => {
+                text.extend_from_slice(&body[at..at + skip]);
+                at = decode_escape(body, at + skip, text, map);
+            }
+        }
+    }
+    text.extend_from_slice(&body[at..]);
+}
+
+/// Decodes the escape at `at`; returns where it ends.
+#[inline]
+fn decode_escape(body: &[u8], at: usize, text: &mut Vec<u8>, map: &mut OffsetMap) -> usize {
+    let text_at = text.len();
+    if let Some(&[_, letter]) = body[at..].first_chunk()
+        && let Some(character) = simple_escape(letter)
+    {
+        text.push(character);
+        map.push(text_at, 1, at, 2);
+        return at + 2;
+    }
+    let (len, character) = escape(&body[at..]);
+    match character {
+        Some(character) => {
+            let mut bytes = [0; 4];
+            text.extend_from_slice(character.encode_utf8(&mut bytes).as_bytes());
+            map.push(text_at, text.len() - text_at, at, len);
+        }
+        None => text.extend_from_slice(&body[at..at + len]),
+    }
+    at + len
+}
+
+/// The first backslash of eight bytes.
+#[inline]
+fn backslash_in(chunk: &[u8; 8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let differs = u64::from_le_bytes(*chunk) ^ (ONES * 0x5C);
+    // The upper bit of each byte that is zero; above the first one there may be false ones.
+    let zeros = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+    (zeros != 0).then_some(zeros.trailing_zeros() as usize / 8)
+}
+
+/// The next backslash: mostly near, in JSON inside JSON, or far, in prose.
+#[inline]
+fn next_backslash(text: &[u8]) -> Option<usize> {
+    const NEAR: usize = 32;
+    let mut at = 0;
+    while at < NEAR {
+        let Some(chunk) = text[at..].first_chunk() else { break };
+        if let Some(skip) = backslash_in(chunk) {
+            return Some(at + skip);
+        }
+        at += 8;
+    }
+    memchr(b'\\', &text[at..]).map(|skip| at + skip)
+}
+
+/// What a backslash and a letter stand for, but for `u`.
+#[inline]
+fn simple_escape(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'"' | b'\\' | b'/' => letter,
+        b'b' => 8,
+        b'f' => 0xC,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        _ => return None,
+    })
+}
+
+/// Counts the code points of the decoded body; a surrogate pair is one, a lone surrogate is one.
+pub fn count_chars(body: &[u8]) -> u64 {
+    let mut count = 0;
+    let mut at = 0;
+    while let Some(skip) = next_backslash(&body[at..]) {
+        count += leading_bytes(&body[at..at + skip]);
+        at += skip;
+        let (len, character) = escape(&body[at..]);
+        count += match character {
+            Some(_) => 1,
+            None => leading_bytes(&body[at..at + len]),
+        };
+        at += len;
+    }
+    count + leading_bytes(&body[at..])
+}
+
+/// Bytes that begin a character.
+fn leading_bytes(text: &[u8]) -> u64 {
+    text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u64
+}
+
+/// The length of what begins with a backslash, and the character it stands for; none if it is no escape.
+fn escape(rest: &[u8]) -> (usize, Option<char>) {
+    let character = match rest.get(1) {
+        Some(b'"') => '"',
+        Some(b'\\') => '\\',
+        Some(b'/') => '/',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{C}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unicode_escape(rest),
+        // The byte behind the backslash may begin a character; only ASCII belongs to the pair for sure.
+        Some(byte) if byte.is_ascii() => return (2, None),
+        _ => return (1, None),
+    };
+    (2, Some(character))
+}
+
+fn unicode_escape(rest: &[u8]) -> (usize, Option<char>) {
+    let Some(unit) = hex4(rest, 2) else { return (2, None) };
+    if !(0xD800..0xE000).contains(&unit) {
+        return (6, char::from_u32(unit));
+    }
+    if unit < 0xDC00
+        && rest.get(6..8) == Some(b"\\u")
+        && let Some(low) = hex4(rest, 8)
+        && (0xDC00..0xE000).contains(&low)
+    {
+        return (12, char::from_u32(0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00)));
+    }
+    (6, Some(char::REPLACEMENT_CHARACTER))
+}
+
+/// The four hexadecimal digits at `from`.
+fn hex4(text: &[u8], from: usize) -> Option<u32> {
+    let mut value = 0;
+    for &byte in text.get(from..from + 4)? {
+        value = value << 4 | char::from(byte).to_digit(16)?;
+    }
+    Some(value)
+}
+
+/// Where a body that goes on may be cut: before an escape, a surrogate pair or a high surrogate that may get its
+/// other half. `is_escaped` says that the byte behind the end is escaped.
+pub(crate) fn cut(body: &[u8], is_escaped: bool) -> usize {
+    let mut end = body.len();
+    if is_escaped {
+        end -= 1;
+    } else {
+        for back in 2..=5.min(end) {
+            let at = end - back;
+            if body[at] == b'\\' && body[at + 1] == b'u' && is_unescaped(body, at) {
+                end = at;
+                break;
+            }
+        }
+    }
+    if end >= 6 && body[end - 6] == b'\\' && body[end - 5] == b'u' && is_unescaped(body, end - 6) {
+        let is_high = hex4(body, end - 4).is_some_and(|unit| (0xD800..0xDC00).contains(&unit));
+        if is_high {
+            end -= 6;
+        }
+    }
+    end
+}
+
+/// What is to be said of the escapes of a body.
+pub(crate) fn escape_flags(body: &[u8]) -> StringFlags {
+    let mut flags = StringFlags::default();
+    let mut rest = body;
+    while let Some(at) = memchr(b'\\', rest) {
+        flags |= StringFlags::ESCAPE;
+        if rest.get(at + 1) == Some(&b'u') {
+            return flags | StringFlags::UNICODE_ESCAPE;
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    flags
+}
+
+/// Whether the backslash at `at` is not escaped itself.
+fn is_unescaped(body: &[u8], at: usize) -> bool {
+    body[..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 0
+}

@@ -1,0 +1,99 @@
+//! The candidate filter on every instruction set: what its definition says, no more, no less.
+
+use obelus_json::Arch;
+use obelus_json::filter::{ByteSet, Filter, OFFSETS, SPAN, Window};
+use proptest::prelude::*;
+
+/// Reads the definition: each window at each position, sets one by one. Bytes above 0x7F count as those without
+/// their upper bit, bytes behind the end as zero bytes, and windows of one bucket are mixed, distance by distance.
+fn buckets(windows: &[Window], text: &[u8], at: usize) -> u16 {
+    (0..16)
+        .filter(|&bucket| {
+            let of_bucket: Vec<&Window> = windows.iter().filter(|window| window.bucket == bucket).collect();
+            OFFSETS.iter().enumerate().all(|(idx, offset)| {
+                let byte = text.get(at + offset).copied().unwrap_or(0) & 0x7F;
+                of_bucket.iter().any(|window| window.sets[idx].contains(byte))
+            })
+        })
+        .fold(0, |bits, bucket| bits | 1 << bucket)
+}
+
+/// Whether a window holds by itself.
+fn holds(window: &Window, text: &[u8], at: usize) -> bool {
+    let byte = |offset: usize| text.get(at + offset).copied().unwrap_or(0);
+    OFFSETS.iter().enumerate().all(|(idx, &offset)| window.sets[idx].contains(byte(offset)))
+}
+
+fn check(windows: &[Window], text: &[u8], from: usize) {
+    let filter = Filter::new(windows);
+    let expected: Vec<(usize, u16)> = (from..text.len())
+        .map(|at| (at, buckets(windows, text, at)))
+        .filter(|&(_, bits)| bits != 0)
+        .collect();
+    for at in from..text.len() {
+        assert_eq!(filter.buckets_at(text, at), buckets(windows, text, at), "at {at}");
+        for window in windows.iter().filter(|window| holds(window, text, at)) {
+            assert_ne!(filter.buckets_at(text, at) & 1 << window.bucket, 0, "missed at {at}");
+        }
+    }
+    for arch in Arch::available() {
+        let mut found = Vec::new();
+        filter.candidates(arch, text, from, |at, bits| found.push((at, bits)));
+        assert_eq!(found, expected, "{arch:?} from {from}");
+    }
+}
+
+fn set() -> impl Strategy<Value = ByteSet> {
+    prop_oneof![
+        3 => Just(ByteSet::ANY),
+        1 => Just(ByteSet::DIGIT),
+        1 => Just(ByteSet::HEX),
+        1 => Just(ByteSet::ALPHA),
+        1 => (0u8..128, 0u8..128).prop_map(|(first, last)| ByteSet::range(first.min(last), first.max(last))),
+        1 => prop::collection::vec(any::<u8>(), 0..4).prop_map(|bytes| ByteSet::of(&bytes)),
+    ]
+}
+
+fn windows() -> impl Strategy<Value = Vec<Window>> {
+    let window = (prop::array::uniform8(set()), 0u8..16).prop_map(|(sets, bucket)| Window { sets, bucket });
+    prop::collection::vec(window, 0..12)
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => b'0'..=b'9', 4 => b' '..=b'~', 1 => any::<u8>()];
+    prop::collection::vec(byte, 0..200)
+}
+
+proptest! {
+    #[test]
+    fn candidates_are_those_of_the_definition(windows in windows(), text in text(), from in 0usize..210) {
+        check(&windows, &text, 0);
+        check(&windows, &text, from);
+    }
+}
+
+#[test]
+fn every_byte_is_looked_up_alike() {
+    let text: Vec<u8> = (0..=255).flat_map(|byte| [byte; SPAN]).collect();
+    for byte in 0..=255 {
+        check(&[Window::head(5, &[ByteSet::of(&[byte])])], &text, 0);
+    }
+}
+
+#[test]
+fn a_window_at_the_end_of_the_text_looks_at_zero_bytes() {
+    let zero_last = {
+        let mut window = Window::head(0, &[ByteSet::of(b"x")]);
+        window.sets[7] = ByteSet::of(b"\0");
+        window
+    };
+    for len in [0, 1, 10, 52, 53, 54, 63, 64, 65, 128] {
+        check(&[zero_last], &vec![b'x'; len], 0);
+    }
+}
+
+#[test]
+fn literals_are_told_apart_up_to_their_eleventh_byte() {
+    let windows = [Window::literal(0, b"abcdefghijkl"), Window::literal(1, b"abc")];
+    check(&windows, b"abcdefghijkl abcdefghijXl abcdefghiXkl abcdefgXijkl abcdefXhiXkl abXdefghijkl", 0);
+}
