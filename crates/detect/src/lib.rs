@@ -1,4 +1,51 @@
 #![forbid(unsafe_code)]
-//! placeholder
+//! Decides which spans of one decoded text are sensitive.
+//!
+//! The answer depends on the content alone, never on how the text was cut into pieces. Nothing here knows
+//! JSON, names of members, or what happens to a finding.
+//!
+//! # Overview
+//! * [`Detector`] is one rule: where it may begin, what makes it valid, what it is about.
+//! * [`Detectors`] is a selection of them, compiled. Build one, share it.
+//! * [`Detectors::scan`] reads a [`Piece`] of a text, appends each [`Match`] that is final, and says how far the
+//!   text is settled. [`Carry`] is what it must remember between two pieces.
+//! * [`fold()`] rewrites a text for matching: digits, spaces and dashes of other scripts become ASCII.
+//! * [`mask()`] hides a finding and keeps its length.
+//!
+//! ```
+//! use obelus_detect::{Carry, Detectors, Piece};
+//! use obelus_json::Arch;
+//!
+//! let detectors = Detectors::new(|_| true);
+//! let text = b"mail jane@example.com today";
+//! let mut found = Vec::new();
+//! let piece = Piece { text, from: 0, open: false };
+//! detectors.scan(Arch::detect(), piece, &mut Carry::default(), &mut found);
+//! assert_eq!(&text[found[0].start..found[0].end], b"jane@example.com");
+//! assert_eq!(detectors.detectors()[usize::from(found[0].rule)].id, "email");
+//! ```
+//!
+//! # Limits
+//! A detector sees at most [`BEHIND_MAX`] bytes before and [`AHEAD_MAX`] bytes after the place that made it look.
+//! A secret that goes on beyond that is reported in several matches that touch.
+
 mod category;
+mod detector;
+mod detectors;
+mod fold;
+mod mask;
+mod scan;
+mod tables;
+mod view;
+
 pub use category::{Category, UnknownCategory};
+pub use detector::{AHEAD_MAX, BEHIND_MAX, Detector, Example};
+pub use fold::fold;
+pub use mask::mask;
+pub use scan::{Carry, Detectors, Match, Piece, RuleIx};
+
+/// Whether a value of the category belongs to nobody by its form, so that it may stay even under a telling name:
+/// addresses of the machine itself.
+pub fn is_nobody(category: Category, value: &[u8]) -> bool {
+    category == Category::IpAddress && (detectors::is_no_host(value) || value == b"::1" || value == b"::")
+}

@@ -1,0 +1,120 @@
+//! Credentials of HTTP authorization headers.
+
+use std::ops::Range;
+
+use obelus_json::filter::{ByteSet, Window};
+
+use super::{SHORT_TOKEN_BUCKET, WORD_BUCKET, is_glued};
+use crate::Category;
+use crate::detector::{Detector, Example, Find, Triggers};
+use crate::view::{Class, View};
+
+const TOKEN68: Class = Class::ALNUM.with(b"-._~+/=");
+const TOKEN68_SET: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"-._~+/="));
+
+pub(super) const DETECTORS: &[Detector] = &[
+    Detector {
+        id: "bearer-token",
+        category: Category::Secret,
+        description: "token of a bearer authorization",
+        validator: "eight or more characters behind `Authorization: Bearer`; elsewhere twenty with a digit",
+        source: "RFC 6750, section 2.1",
+        examples: &[
+            Example::new("Authorization: Bearer ", &["abcdef", "ghijkl"], "\n"),
+            Example::new("send bearer ", &["abcdefghij", "0123456789"], " now"),
+        ],
+        non_examples: &[
+            Example::none("the bearer of this letter, Bearer acknowledgements"),
+            Example::none("Authorization: Bearer [secret]"),
+        ],
+        rank: 190,
+        triggers: Triggers::Windows(&[Window::head(
+            WORD_BUCKET,
+            &[
+                ByteSet::of(b"bB"),
+                ByteSet::of(b"eE"),
+                ByteSet::of(b"aA"),
+                ByteSet::of(b"rR"),
+                ByteSet::of(b"eE"),
+            ],
+        )]),
+        behind: 24,
+        ahead: 2048,
+        lead: 16,
+        swallow: Some(TOKEN68),
+        yields_to_ids: false,
+        find: Find::Code(find_bearer),
+    },
+    Detector {
+        id: "basic-credentials",
+        category: Category::Secret,
+        description: "user and password of a basic authorization",
+        validator: "base64 behind `Basic`: behind `Authorization:` eight characters, elsewhere twelve with a digit and a capital",
+        source: "RFC 7617",
+        examples: &[
+            Example::new("Authorization: Basic ", &["dXNlcjpw", "YXNz"], "\n"),
+            Example::new("-H 'basic ", &["ZXhhbXBsZTp0", "ZXN0"], "'"),
+        ],
+        non_examples: &[
+            Example::none("Basic understanding of things"),
+            Example::none("basic functionality12"),
+        ],
+        rank: 190,
+        triggers: Triggers::Windows(&[Window {
+            sets: [
+                ByteSet::of(b"bB"),
+                ByteSet::of(b"aA"),
+                ByteSet::of(b"sS"),
+                ByteSet::of(b"iI"),
+                ByteSet::of(b"cC"),
+                TOKEN68_SET,
+                TOKEN68_SET,
+                TOKEN68_SET,
+            ],
+            bucket: SHORT_TOKEN_BUCKET,
+        }]),
+        behind: 24,
+        ahead: 1024,
+        lead: 16,
+        swallow: Some(TOKEN68),
+        yields_to_ids: false,
+        find: Find::Code(find_basic),
+    },
+];
+
+fn find_bearer(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    let span = credentials(view, at, b"bearer")?;
+    let has_digit = view.bytes(span.start, span.end).iter().any(u8::is_ascii_digit);
+    let plausible = if is_authorization(view, at) { span.len() >= 8 } else { span.len() >= 20 && has_digit };
+    plausible.then_some(span)
+}
+
+fn find_basic(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    let span = credentials(view, at, b"basic")?;
+    let bytes = view.bytes(span.start, span.end);
+    let mixed = bytes.iter().any(u8::is_ascii_digit) && bytes.iter().any(u8::is_ascii_uppercase);
+    let plausible = if is_authorization(view, at) { span.len() >= 8 } else { span.len() >= 12 && mixed };
+    plausible.then_some(span)
+}
+
+/// What stands behind `scheme` and white space.
+fn credentials(view: &View<'_>, at: usize, scheme: &[u8]) -> Option<Range<usize>> {
+    if !view.starts_with_any_case(at, scheme) || is_glued(view, at) {
+        return None;
+    }
+    let space = at + scheme.len();
+    let start = view.run_up_to(space, 4, Class::of(b" \t"));
+    if start == space {
+        return None;
+    }
+    let end = view.run(start, TOKEN68);
+    // A full stop behind it ends the sentence.
+    let end = if end < view.limit() && view.before(end) == b'.' { end - 1 } else { end };
+    (end > start).then_some(start..end)
+}
+
+/// Whether `Authorization` and punctuation stand before `at`.
+fn is_authorization(view: &View<'_>, at: usize) -> bool {
+    let word_end = view.back(at, Class::of(b" :=\"'\\"));
+    word_end >= 13 && view.starts_with_any_case(word_end - 13, b"authorization")
+}

@@ -1,0 +1,118 @@
+//! IPv4 addresses.
+
+use std::ops::Range;
+
+use obelus_json::filter::{ByteSet, Window};
+
+use super::{DOT_BUCKET, is_glued};
+use crate::Category;
+use crate::detector::{Detector, Example, Find, Triggers};
+use crate::view::{Class, View};
+
+const DIGIT_OR_DOT: ByteSet = ByteSet::DIGIT.or(ByteSet::of(b"."));
+
+pub(super) const DETECTORS: &[Detector] = &[Detector {
+    id: "ipv4",
+    category: Category::IpAddress,
+    description: "IPv4 address, private ones too",
+    validator: "four numbers to 255 without leading zeros; no version, no section, not localhost",
+    source: "RFC 791, RFC 5735",
+    examples: &[
+        Example::new("from ", &["203.0.113.7"], ":8080"),
+        Example::new("", &["192.168.2.2"], "/24"),
+        Example::new("http://", &["198.51.100.1"], "/x"),
+        Example::new("", &["1.2.3.44"], "."),
+    ],
+    non_examples: &[
+        Example::none("version 10.2.3.4-beta and v1.2.3"),
+        Example::none("v1.2.3.4 release 1.2.3.4-rc1"),
+        Example::none("localhost:8080 and 127.0.0.1, 0.0.0.0, 255.255.255.255"),
+        Example::none("1.3.6.1.4.1 and 256.1.1.1 and 01.2.3.4"),
+        Example::none("Chrome/120.0.0.0 Safari/537.36"),
+        Example::none("12.50 1.234.567"),
+    ],
+    rank: 90,
+    triggers: Triggers::Windows(&[Window {
+        sets: [
+            ByteSet::of(b"."),
+            ByteSet::DIGIT,
+            DIGIT_OR_DOT,
+            DIGIT_OR_DOT,
+            DIGIT_OR_DOT,
+            ByteSet::ANY,
+            ByteSet::ANY,
+            ByteSet::ANY,
+        ],
+        bucket: DOT_BUCKET,
+    }]),
+    behind: 24,
+    ahead: 24,
+    lead: 0,
+    swallow: None,
+    yields_to_ids: false,
+    find: Find::Code(find),
+}];
+
+fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    let start = view.back(at, Class::DIGIT);
+    if start == at || view.at(at) != b'.' {
+        return None;
+    }
+    let end = end_of_address(view, start)?;
+    // The widest version has a digit a part; an address like that is as good as never anybody's.
+    let is_short = end - start == 7;
+    if is_nobody(view.bytes(start, end)) || is_short || is_versioned(view, start) {
+        return None;
+    }
+    let suffix = view.at(end) == b'-' && view.at(end + 1).is_ascii_alphabetic();
+    let part = view.at(end) == b'.' && view.at(end + 1).is_ascii_digit();
+    if is_glued(view, start) || Class::WORD.has(view.at(end)) || suffix || part {
+        return None;
+    }
+    Some(start..end)
+}
+
+/// Whether an address belongs to no machine in particular: loopback, unspecified, broadcast (RFC 1122, 3.2.1.3).
+pub(crate) fn is_nobody(address: &[u8]) -> bool {
+    address.starts_with(b"127.") || address == b"0.0.0.0" || address == b"255.255.255.255"
+}
+
+/// Where the address that begins at `start` ends.
+pub(super) fn end_of_address(view: &View<'_>, start: usize) -> Option<usize> {
+    let mut pos = start;
+    for idx in 0..4 {
+        if idx > 0 {
+            if view.at(pos) != b'.' {
+                return None;
+            }
+            pos += 1;
+        }
+        let end = view.run_up_to(pos, 4, Class::DIGIT);
+        let value = super::number_at(view, pos, end - pos)?;
+        let zero_first = view.at(pos) == b'0' && end > pos + 1;
+        if end == pos || value > 255 || zero_first {
+            return None;
+        }
+        pos = end;
+    }
+    Some(pos)
+}
+
+/// Whether what stands before says that this is a version, or another part of a longer number.
+fn is_versioned(view: &View<'_>, start: usize) -> bool {
+    match view.before(start) {
+        b'.' | b'_' => return true,
+        b'/' if start >= 2 && view.at(start - 2).is_ascii_alphabetic() => return true,
+        _ => {}
+    }
+    let word_end = view.back(start, Class::of(b" :="));
+    let word = view.back(word_end, Class::ALPHA.with(b"."));
+    let word = view.bytes(word, word_end);
+    let named =
+        |name: &[u8]| word.len() >= name.len() && word[word.len() - name.len()..].eq_ignore_ascii_case(name);
+    named(b"version")
+        || word.eq_ignore_ascii_case(b"ver")
+        || word.eq_ignore_ascii_case(b"ver.")
+        || word.eq_ignore_ascii_case(b"v")
+        || word.eq_ignore_ascii_case(b"v.")
+}

@@ -1,0 +1,410 @@
+//! From candidates to findings, in pieces.
+//!
+//! The text arrives cut anywhere, yet the findings must be those of the whole. So nothing may depend on
+//! what happens to be present:
+//!
+//! ```text
+//!            from                        known          end of the piece
+//!   context │ settled ─► matches ─► clusters │ undecided │
+//!                                 release ┘
+//! ```
+//!
+//! * A candidate sees a part of fixed size around itself. If that part reaches over the end of an open text
+//!   and the detector read there, the candidate is undecided, and so is everything behind it (`known`).
+//! * Matches that overlap are one cluster: one finding that covers them all. A cluster that has become
+//!   [`CLUSTER_LEN`] long takes in no more; matches that stick out of it begin the next one.
+//! * No candidate at or behind `known` can match anything before `known - BEHIND_MAX`: clusters that end
+//!   before that are final. The rest is released for another time, from the first cluster that is not final.
+//!
+//! Invariants:
+//!  (a) A match found again that begins before `from` is covered already, by what was reported or by `Carry`.
+//!  (b) Clusters begin at the same places however often scanning was taken up, because it is taken up where
+//!      one begins or where none is.
+
+use std::cmp::Reverse;
+
+use obelus_json::Arch;
+use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
+
+use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
+use crate::detectors::{self, ALL, token_bucket};
+use crate::view::{Class, View};
+
+/// The length from which a cluster takes in no more matches.
+const CLUSTER_LEN: usize = 512;
+
+/// Up to this length a text of small letters and underscores matches nothing: the shortest secret of such signs
+/// has a prefix of eight and a body of ten.
+const PLAIN_LEN_MAX: usize = 17;
+
+/// The length of the pieces in which a secret beyond its detector's reach is reported.
+const SWALLOW_LEN: usize = 4096;
+
+/// Index into [`Detectors::detectors`].
+pub type RuleIx = u16;
+
+/// A span of a text that is sensitive, and the rule that says so.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Match {
+    /// Offset of the first byte.
+    pub start: usize,
+    /// Offset behind the last byte.
+    pub end: usize,
+    /// The rule.
+    pub rule: RuleIx,
+    /// It ends where its detector could see no further.
+    goes_on: bool,
+}
+
+/// A text, or as much of it as is present.
+#[derive(Clone, Copy)]
+pub struct Piece<'t> {
+    /// The bytes: up to [`BEHIND_MAX`](crate::BEHIND_MAX) of context, then what is new.
+    pub text: &'t [u8],
+    /// Where the new text begins.
+    pub from: usize,
+    /// Whether more text may follow.
+    pub open: bool,
+}
+
+impl std::fmt::Debug for Piece<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Piece").field("from", &self.from).field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+/// What is known already of the text behind the release point. Belongs to one text; begin with the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carry(Option<Inheritance>);
+
+impl Carry {
+    /// Whether nothing goes on from the text before.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// The beginning of a cluster, decided by matches that began before it.
+#[derive(Clone, Copy, Debug)]
+struct Inheritance {
+    /// How far those matches reach, from the beginning of the cluster. May be zero.
+    len: usize,
+    /// Rule and length of the one that names it.
+    label: Option<(RuleIx, usize)>,
+    /// The rule whose run goes on here.
+    swallow: Option<RuleIx>,
+}
+
+/// Detectors compiled to one filter.
+#[derive(Debug)]
+pub struct Detectors {
+    detectors: Vec<&'static Detector>,
+    filter: Filter,
+    /// For each bucket of the filter, whom to ask.
+    asked: [Vec<RuleIx>; BUCKETS],
+    lead_max: usize,
+    card: Option<RuleIx>,
+}
+
+impl Detectors {
+    /// Compiles the detectors that `keep` chooses.
+    pub fn new(keep: impl Fn(&Detector) -> bool) -> Detectors {
+        let detectors: Vec<&'static Detector> =
+            ALL.iter().copied().flatten().filter(|detector| keep(detector)).collect();
+        let mut windows: Vec<Window> = Vec::new();
+        let mut asked = [const { Vec::new() }; BUCKETS];
+        for (rule, detector) in (0..).zip(&detectors) {
+            for window in windows_of(detector) {
+                let bucket: &mut Vec<RuleIx> = &mut asked[usize::from(window.bucket) % BUCKETS];
+                if bucket.last() != Some(&rule) {
+                    bucket.push(rule);
+                }
+                windows.push(window);
+            }
+        }
+        Detectors {
+            filter: Filter::new(&windows),
+            asked,
+            lead_max: detectors.iter().map(|detector| detector.lead).max().unwrap_or(0),
+            card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
+            detectors,
+        }
+    }
+
+    /// Says where candidates may be. A text without any holds no finding.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// The detectors chosen; [`Match::rule`] counts them.
+    pub fn detectors(&self) -> &[&'static Detector] {
+        &self.detectors
+    }
+
+    /// Whether any detector could match in `text`, as far as a glance tells. A short text of small letters and
+    /// underscores holds no digit, no sign and no room for a secret behind its prefix.
+    #[inline]
+    pub fn may_match(text: &[u8]) -> bool {
+        text.len() > PLAIN_LEN_MAX || !text.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+    }
+
+    /// The rule that a JSON number matches as a whole, given its text.
+    pub fn number(&self, text: &[u8]) -> Option<RuleIx> {
+        self.card.filter(|_| detectors::card::is_card_number(text))
+    }
+
+    /// Appends the findings of `piece` that are final, in order, and returns where it must be taken up again.
+    ///
+    /// Text before the returned offset is settled. While the piece is open, the next one begins up to
+    /// [`BEHIND_MAX`](crate::BEHIND_MAX) bytes before that offset and says so in `from`. Otherwise the offset
+    /// is the end of the text.
+    pub fn scan(&self, arch: Arch, piece: Piece<'_>, carry: &mut Carry, out: &mut Vec<Match>) -> usize {
+        let first = out.len();
+        let known = self.collect(arch, piece, out);
+        if out.len() == first && carry.0.is_none() {
+            return release(piece, known);
+        }
+        if let Some(matches) = out.get_mut(first..) {
+            matches.sort_unstable_by_key(|found| (found.start, Reverse(found.end), found.rule));
+        }
+        let matches_end = out.len();
+        let at = self.settle(piece, known, carry, out, first);
+        out.drain(first..matches_end);
+        at
+    }
+
+    /// Appends all matches that begin behind `from`; returns up to where every candidate is decided.
+    fn collect(&self, arch: Arch, piece: Piece<'_>, out: &mut Vec<Match>) -> usize {
+        let Piece { text, from, open } = piece;
+        let mut known = if open { text.len().saturating_sub(SPAN - 1) } else { text.len() };
+        let first = from.saturating_sub(self.lead_max);
+        self.filter.candidates(arch, text, first, |at, buckets| {
+            if at >= known {
+                return;
+            }
+            let mut bits = buckets;
+            while bits != 0 {
+                for &rule in &self.asked[bits.trailing_zeros() as usize] {
+                    match self.ask(rule, piece, at) {
+                        Answer::Nothing => {}
+                        Answer::Match(found) => out.push(found),
+                        Answer::Undecided => known = at,
+                    }
+                }
+                bits &= bits - 1;
+            }
+        });
+        known
+    }
+
+    /// Asks one detector about one position.
+    #[inline]
+    fn ask(&self, rule: RuleIx, piece: Piece<'_>, at: usize) -> Answer {
+        let Piece { text, from, open } = piece;
+        let detector = self.detectors[usize::from(rule)];
+        if at + detector.lead < from {
+            return Answer::Nothing;
+        }
+        let limit = at + detector.ahead;
+        let view = View::new(text, at.saturating_sub(detector.behind), limit, open);
+        let span = detectors::find(detector, &view, at);
+        if view.is_undecided() {
+            return Answer::Undecided;
+        }
+        let Some(span) = span.filter(|span| span.start >= from) else { return Answer::Nothing };
+        let goes_on = span.end == limit && detector.swallow.is_some();
+        if open && span.end == text.len() && !text[span.end - 1].is_ascii() {
+            return Answer::Undecided;
+        }
+        let (start, end) = (char_start_from(text, span.start), char_start_to(text, span.end));
+        if start < end { Answer::Match(Match { start, end, rule, goes_on }) } else { Answer::Nothing }
+    }
+
+    /// Makes clusters of `out[first..]` and appends those that are final behind them.
+    fn settle(
+        &self,
+        piece: Piece<'_>,
+        known: usize,
+        carry: &mut Carry,
+        out: &mut Vec<Match>,
+        first: usize,
+    ) -> usize {
+        let matches_end = out.len();
+        let mut next = first;
+        let mut inherited = carry.0.take().map(|inheritance| (piece.from, inheritance));
+        loop {
+            let mut cluster = match inherited.take() {
+                Some((at, inheritance)) => self.inherit(piece, at, inheritance),
+                None if next == matches_end => break,
+                None => Cluster::at(out[next].start),
+            };
+            while next < matches_end && cluster.takes(&out[next]) {
+                cluster.take(out[next], self);
+                next += 1;
+            }
+            if piece.open && (cluster.undecided || cluster.end + BEHIND_MAX > known) {
+                carry.0 = cluster.inheritance;
+                // A candidate not yet decided may match from before the cluster on, but not what was inherited.
+                return cluster.start.min(release(piece, known));
+            }
+            let mut follower = Inheritance { len: 0, label: None, swallow: cluster.swallow };
+            while next < matches_end && out[next].start < cluster.end {
+                follower.take(out[next], cluster.end, self);
+                next += 1;
+            }
+            if follower.len > 0 || follower.swallow.is_some() {
+                inherited = Some((cluster.end, follower));
+            }
+            if let Some(rule) = cluster.rule() {
+                out.push(Match { start: cluster.start, end: cluster.end, rule, goes_on: false });
+            }
+        }
+        release(piece, known)
+    }
+
+    /// The cluster at `at` that begins with `inheritance`.
+    fn inherit(&self, piece: Piece<'_>, at: usize, inheritance: Inheritance) -> Cluster {
+        let mut cluster = Cluster::at(at);
+        cluster.inheritance = Some(inheritance);
+        if let Some((rule, len)) = inheritance.label {
+            cluster.take(Match { start: at, end: at + len, rule, goes_on: false }, self);
+        }
+        cluster.end = cluster.end.max(at + inheritance.len);
+        if let Some(rule) = inheritance.swallow
+            && let Some(class) = self.detectors[usize::from(rule)].swallow
+        {
+            let begin = at + inheritance.len;
+            let limit = begin + SWALLOW_LEN;
+            let view = View::new(piece.text, begin, limit + 1, piece.open);
+            let run = view.run_up_to(begin, SWALLOW_LEN, class);
+            cluster.undecided = view.is_undecided() || (piece.open && piece.text.len() <= run);
+            let end = char_start_to(piece.text, run);
+            if end > begin {
+                cluster.take(Match { start: at, end, rule, goes_on: run == limit }, self);
+            }
+        }
+        cluster
+    }
+
+    /// What decides who names a cluster: higher wins.
+    fn claim(&self, found: &Match) -> (u8, Reverse<usize>, usize, Reverse<RuleIx>) {
+        let rank = self.detectors[usize::from(found.rule)].rank;
+        (rank, Reverse(found.start), found.end - found.start, Reverse(found.rule))
+    }
+}
+
+/// What a detector says about a position.
+enum Answer {
+    Nothing,
+    Match(Match),
+    /// It depends on text that is not there yet.
+    Undecided,
+}
+
+/// Matches that overlap.
+struct Cluster {
+    start: usize,
+    end: usize,
+    label: Option<Match>,
+    swallow: Option<RuleIx>,
+    inheritance: Option<Inheritance>,
+    undecided: bool,
+}
+
+impl Cluster {
+    fn at(start: usize) -> Cluster {
+        Cluster { start, end: start, label: None, swallow: None, inheritance: None, undecided: false }
+    }
+
+    fn rule(&self) -> Option<RuleIx> {
+        self.label.map(|label| label.rule)
+    }
+
+    /// Whether `found`, the next in order, belongs to it.
+    fn takes(&self, found: &Match) -> bool {
+        let touches = found.start < self.end || (self.label.is_none() && found.start == self.start);
+        touches && self.end - self.start < CLUSTER_LEN
+    }
+
+    fn take(&mut self, found: Match, detectors: &Detectors) {
+        self.end = self.end.max(found.end);
+        if found.goes_on {
+            self.swallow = Some(self.swallow.map_or(found.rule, |rule| rule.min(found.rule)));
+        }
+        if self.label.is_none_or(|label| detectors.claim(&label) < detectors.claim(&found)) {
+            self.label = Some(found);
+        }
+    }
+}
+
+impl Inheritance {
+    /// Takes in what of `found` lies behind `at`, where the cluster begins.
+    fn take(&mut self, found: Match, at: usize, detectors: &Detectors) {
+        if found.goes_on {
+            self.swallow = Some(self.swallow.map_or(found.rule, |rule| rule.min(found.rule)));
+        }
+        let Some(len) = found.end.checked_sub(at).filter(|&len| len > 0) else { return };
+        self.len = self.len.max(len);
+        let claim = |(rule, len): (RuleIx, usize)| {
+            detectors.claim(&Match { start: at, end: at + len, rule, goes_on: false })
+        };
+        if self.label.is_none_or(|label| claim(label) < claim((found.rule, len))) {
+            self.label = Some((found.rule, len));
+        }
+    }
+}
+
+/// Where a piece without an unfinished cluster is taken up again.
+fn release(piece: Piece<'_>, known: usize) -> usize {
+    if !piece.open {
+        return piece.text.len();
+    }
+    let at = known.saturating_sub(BEHIND_MAX).max(piece.from.min(piece.text.len()));
+    char_start_to(piece.text, at).max(piece.from)
+}
+
+/// `pos`, or where the next character begins.
+fn char_start_from(text: &[u8], mut pos: usize) -> usize {
+    while text.get(pos).is_some_and(|byte| byte & 0xC0 == 0x80) {
+        pos += 1;
+    }
+    pos
+}
+
+/// `pos`, or where the character around it begins.
+fn char_start_to(text: &[u8], mut pos: usize) -> usize {
+    while pos > 0 && text.get(pos).is_some_and(|byte| byte & 0xC0 == 0x80) {
+        pos -= 1;
+    }
+    pos
+}
+
+/// The shapes at which `detector` looks.
+fn windows_of(detector: &Detector) -> Vec<Window> {
+    let literals = match detector.triggers {
+        Triggers::Windows(windows) => return windows.to_vec(),
+        Triggers::Literals(literals) => literals,
+    };
+    let window = |literal: &&[u8]| {
+        let mut window = Window::literal(token_bucket(literal), literal);
+        if let Find::Token(body) = detector.find {
+            let body_at = literal.len()..literal.len() + body.len_min;
+            for (set, _) in window.sets.iter_mut().zip(OFFSETS).filter(|(_, offset)| body_at.contains(offset))
+            {
+                *set = byte_set(body.class);
+            }
+        }
+        window
+    };
+    literals.iter().map(window).collect()
+}
+
+/// `class` as the filter knows it.
+fn byte_set(class: Class) -> ByteSet {
+    let bytes: Vec<u8> = (0..128).filter(|&byte| class.has(byte)).collect();
+    ByteSet::of(&bytes)
+}
+
+#[cfg(test)]
+mod tests;

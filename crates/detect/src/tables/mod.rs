@@ -1,0 +1,5 @@
+//! Tables that standards bodies keep.
+
+pub(crate) mod calling_codes;
+pub(crate) mod iban_lengths;
+pub(crate) mod zeros;
