@@ -1,0 +1,213 @@
+//! Compiled rules and the questions an engine asks them.
+
+use crate::compile;
+use crate::error::PackError;
+use crate::ids::Ids;
+use crate::pack::PackFile;
+use crate::pattern::Patterns;
+use crate::place::{ClassIx, ObjectType, Place, Subtree, Verdict};
+use crate::rule::{Step, Types, decide};
+use crate::table::Table;
+use obelus_detect::Category;
+
+/// How much is redacted by name and position.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Profile {
+    /// What identifies a person or grants access; card brand, expiry, last digits and free text are left to the
+    /// detectors.
+    #[default]
+    Balanced,
+    /// Every class of every pack.
+    Strict,
+}
+
+/// A name as the rules see it: which known name it is, and which conditions it satisfies.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Name {
+    pub(crate) id: u16,
+    pub(crate) mask: u64,
+}
+
+impl Name {
+    /// A name that no rule knows.
+    pub const NONE: Name = Name { id: 0, mask: 0 };
+
+    /// The conditions that the name satisfies as the parent, ancestor or sibling of a value.
+    #[inline]
+    pub fn mask(self) -> u64 {
+        self.mask
+    }
+
+    /// Whether no rule knows the name and it satisfies no condition.
+    #[inline]
+    pub fn is_none(self) -> bool {
+        self == Name::NONE
+    }
+}
+
+/// Set in the mask of a name that some rule may redact by; no condition uses this bit.
+pub(crate) const ACTS: u64 = 1 << 63;
+
+/// Set in the mask of a name below which subtree rules do not apply; no condition uses this bit.
+pub(crate) const LEAVES: u64 = 1 << 62;
+
+/// What a set of names holds.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Class {
+    /// The id in findings: the pack's name, a slash, the class's own id.
+    pub rule_id: String,
+    /// What a finding of this class is about.
+    pub category: Category,
+    /// Whether JSON numbers of this class are sensitive too.
+    pub numbers: bool,
+    /// What the values are, in words.
+    pub description: String,
+    /// The pack and its version, and what it was made from.
+    pub source: String,
+    /// Whether the profile redacts the class; otherwise its values are left to the detectors.
+    pub redacts: bool,
+}
+
+/// What is known about a name beyond its conditions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NameRules {
+    pub(crate) first_step: usize,
+    pub(crate) steps: usize,
+    pub(crate) subtree: Option<Subtree>,
+    pub(crate) gives_type: bool,
+}
+
+/// What is known about an object type.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TypeFacts {
+    pub(crate) mask: u64,
+    pub(crate) is_envelope: bool,
+}
+
+/// The rules of some packs under one profile. Immutable; share it.
+#[derive(Debug)]
+pub struct Fields {
+    pub(crate) spellings: Table,
+    /// By name id; entry 0 is the unknown name.
+    pub(crate) masks: Vec<u64>,
+    pub(crate) names: Vec<NameRules>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) patterns: Patterns,
+    pub(crate) type_names: Table,
+    /// By object type; entries 0 and 1 are those without a name.
+    pub(crate) types: Vec<TypeFacts>,
+    pub(crate) ids: Ids,
+    pub(crate) classes: Vec<Class>,
+    pub(crate) type_name: u16,
+    pub(crate) id_name: u16,
+}
+
+impl Fields {
+    /// Compiles packs. Where they disagree the earlier pack wins; in each, and across them, contextual rules come
+    /// before plain names.
+    ///
+    /// # Errors
+    /// If the packs contradict each other or together exceed what can be compiled: 62 distinct conditions on
+    /// names, 64 on object types, 65,535 spellings.
+    pub fn compile(packs: &[PackFile], profile: Profile) -> Result<Fields, PackError> {
+        compile::compile(packs, profile)
+    }
+
+    /// Looks a name up. `raw` is the name's text with escapes resolved.
+    ///
+    /// A name `first_name` of a rule stands for `firstName`, `FirstName`, `FIRST_NAME`, `first-name` and
+    /// `first name` as well. Costs one hash and, for known names, one comparison.
+    #[inline]
+    pub fn name(&self, raw: &[u8]) -> Name {
+        let id = self.spellings.find(raw);
+        Name { id, mask: self.masks[usize::from(id)] }
+    }
+
+    /// Completes what is known about a name that opens an object or array: rules may ask how such a name ends or
+    /// what it contains, even if no rule spells it out.
+    #[inline]
+    pub fn container(&self, raw: &[u8], name: Name) -> Name {
+        if name.id != 0 { name } else { Name { id: 0, mask: self.patterns.mask(raw) } }
+    }
+
+    /// The type that an `object` member's value names.
+    pub fn object_type(&self, value: &[u8]) -> ObjectType {
+        match self.type_names.find(value) {
+            0 => ObjectType::FOREIGN,
+            known => ObjectType(known),
+        }
+    }
+
+    /// The type of object that an identifier names: `Some(UNKNOWN)` if the identifier is a pack's own but does not
+    /// tell, `None` if it is not.
+    pub fn type_of_id(&self, value: &[u8]) -> Option<ObjectType> {
+        self.ids.type_of(value)
+    }
+
+    /// Whether the whole value is an object's identifier by prefix and shape, and hence no personal value.
+    pub fn is_object_id(&self, value: &[u8]) -> bool {
+        self.ids.is_id(value)
+    }
+
+    /// Whether the name is that of the member that tells an object's type.
+    #[inline]
+    pub fn is_type_name(&self, name: Name) -> bool {
+        name.id == self.type_name
+    }
+
+    /// Whether the name is that of the member that holds an object's own identifier.
+    #[inline]
+    pub fn is_id_name(&self, name: Name) -> bool {
+        name.id == self.id_name
+    }
+
+    /// What applies to everything below a member of this name.
+    #[inline]
+    pub fn subtree(&self, name: Name) -> Option<Subtree> {
+        self.names[usize::from(name.id)].subtree
+    }
+
+    /// Whether an object under this name gives its type to a sibling under a [`Subtree::Like`] name.
+    #[inline]
+    pub fn gives_type(&self, name: Name) -> bool {
+        self.names[usize::from(name.id)].gives_type
+    }
+
+    /// Decides about a string, or about a number if the class's `numbers` is set. For an element of an array the
+    /// name is the array's.
+    #[inline]
+    pub fn verdict(&self, name: Name, place: &Place) -> Verdict {
+        if name.mask & ACTS == 0 && place.subtree.is_none() {
+            return Verdict::Scan;
+        }
+        self.weigh(name, place)
+    }
+
+    /// A class.
+    pub fn class(&self, class: ClassIx) -> &Class {
+        &self.classes[class.index()]
+    }
+
+    /// Every class, in the order of their indexes.
+    pub fn classes(&self) -> &[Class] {
+        &self.classes
+    }
+
+    fn weigh(&self, name: Name, place: &Place) -> Verdict {
+        let rules = self.names[usize::from(name.id)];
+        let steps = &self.steps[rules.first_step..rules.first_step + rules.steps];
+        let otherwise = match place.subtree {
+            Some(class) if place.ancestors & LEAVES == 0 => Verdict::Redact(class),
+            _ => Verdict::Scan,
+        };
+        let (own, nearest) = (self.type_facts(place.own), self.type_facts(place.nearest));
+        let is_nearest_known = place.nearest != ObjectType::UNKNOWN && !nearest.is_envelope;
+        let types = Types { own: own.mask, nearest: nearest.mask, is_nearest_known };
+        decide(steps, place, types, otherwise)
+    }
+
+    fn type_facts(&self, object_type: ObjectType) -> TypeFacts {
+        self.types.get(usize::from(object_type.0)).copied().unwrap_or_default()
+    }
+}

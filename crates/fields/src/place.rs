@@ -1,0 +1,75 @@
+//! What is known about the position of a value, and what follows from it.
+
+/// Index of a class of sensitive values within one [`Fields`](crate::Fields).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ClassIx(pub(crate) u16);
+
+impl ClassIx {
+    /// The position in [`Fields::classes`](crate::Fields::classes).
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// What an object says it is in its `object` member.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct ObjectType(pub(crate) u16);
+
+impl ObjectType {
+    /// Nothing is known (yet).
+    pub const UNKNOWN: ObjectType = ObjectType(0);
+    /// The object has a type, but none that a pack knows.
+    pub const FOREIGN: ObjectType = ObjectType(1);
+
+    /// Whether this is a type that a pack knows, and hence shows whose document it is.
+    #[inline]
+    pub fn is_known(self) -> bool {
+        self.0 > ObjectType::FOREIGN.0
+    }
+}
+
+/// What a subtree rule does to everything below a member.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Subtree {
+    /// Every value below belongs to this class, unless a rule over its own name says otherwise.
+    Class(ClassIx),
+    /// The object below has the type of the sibling object under a name that
+    /// [`Fields::gives_type`](crate::Fields::gives_type).
+    Like,
+}
+
+/// Everything that rules may ask about the position of a value.
+///
+/// The masks are those of [`Name::mask`](crate::Name::mask), joined by "or" where several names are meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// The name of the member that holds the containing object. Arrays and list envelopes do not count.
+    pub parent: u64,
+    /// The containing object's own type.
+    pub own: ObjectType,
+    /// The type of the nearest object that has one, the containing object first.
+    pub nearest: ObjectType,
+    /// The names on the way down from the nearest object that has a type.
+    pub ancestors: u64,
+    /// The names seen so far in the containing object.
+    pub siblings: u64,
+    /// The class that a subtree rule gives to this place.
+    pub subtree: Option<ClassIx>,
+    /// Whether this or an enclosing object has shown itself as a pack's own.
+    pub in_scope: bool,
+    /// Whether nothing more will be learnt about this place: the object has ended, or waiting was given up.
+    pub closed: bool,
+}
+
+/// What becomes of a value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Verdict {
+    /// The place says nothing: the value is left to the detectors.
+    Scan,
+    /// The whole value is sensitive.
+    Redact(ClassIx),
+    /// It depends on what the object still shows. Ask again when it has shown more, or with `closed` set.
+    Undecided,
+}
