@@ -1,2 +1,66 @@
 #![forbid(unsafe_code)]
-//! Placeholder.
+//! Strikes customer and payment data out of JSON on its way to somebody who need not see it.
+//!
+//! Feed bytes as they come, get bytes out. Whatever is no finding leaves exactly as it came, and the output is
+//! the same however the input was cut. Whatever has left is final: nothing that comes later makes it unsafe.
+//!
+//! ```
+//! let redactor = obelus::Redactor::builder().build()?;
+//! let charge = br#"{"id":"ch_1","amount":1200,"receipt_email":"jenny@example.com"}"#;
+//! let output = redactor.redact(charge)?;
+//! assert_eq!(output, br#"{"id":"ch_1","amount":1200,"receipt_email":"[email]"}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Overview
+//! * [`Redactor`] holds compiled rules, transform and limits. Build one, share it between threads.
+//! * [`Stream`] is the state of one document flow: [`push`](Stream::push) chunks, then
+//!   [`finish`](Stream::finish).
+//! * [`Sink`] receives the output, in pieces that need no copy where the input stayed, and each [`Finding`].
+//!
+//! # Streaming
+//! ```
+//! use obelus::{Finding, Redactor, Sink};
+//!
+//! #[derive(Default)]
+//! struct Count { bytes: usize, findings: usize }
+//!
+//! impl Sink for Count {
+//!     type Error = std::convert::Infallible;
+//!     fn keep(&mut self, input: &[u8]) -> Result<(), Self::Error> { self.bytes += input.len(); Ok(()) }
+//!     fn put(&mut self, bytes: &[u8]) -> Result<(), Self::Error> { self.bytes += bytes.len(); Ok(()) }
+//!     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Self::Error> {
+//!         println!("{} at {}", finding.category, finding.path);
+//!         self.findings += 1;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let redactor = Redactor::builder().build()?;
+//! let (mut stream, mut count) = (redactor.stream(), Count::default());
+//! for chunk in [&br#"{"card":"4242 4242 42"#[..], br#"42 4242","last4":"4242"}"#] {
+//!     stream.push(chunk, &mut count)?;
+//! }
+//! stream.finish(&mut count)?;
+//! assert_eq!(count.findings, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Rules
+//! [`Redactor::builder`] begins with the default rule sets: the detectors for values that show themselves
+//! (cards, e-mail addresses, keys, …), the generic member names, and the Stripe pack. [`Builder::rules`] adds a
+//! rule file; [`Profile`] says what happens to each class of names.
+//!
+//! # Limits
+//! Memory is bounded by [`Limits`]; what exceeds one ends the stream with an error. Bytes are never let through
+//! unexamined.
+//!
+//! # What it does not do
+//! It finds names and addresses of people by the member names they stand under, not in prose. It reads JSON and
+//! plain text, not forms, not archives, not images.
+
+pub use obelus_redact::{
+    Arch, BuildError, Builder, Category, Error, ErrorKind, Finding, Format, Limits, NullSink, PackError,
+    Profile, PushError, Redactor, RuleInfo, Sink, Span, Stream, SyntaxKind, Transform, UnknownCategory,
+    WriteSink, rule_files,
+};

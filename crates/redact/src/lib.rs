@@ -1,2 +1,60 @@
 #![forbid(unsafe_code)]
-//! Placeholder.
+//! Redacts sensitive values in a stream of JSON without parsing it into memory.
+//!
+//! Whatever is no finding leaves exactly as it came, and the output is the same however the input was cut.
+//! Depend on the crate `obelus`, which offers all of this; this crate is where it is done.
+//!
+//! # Overview
+//! * [`Redactor`] holds compiled rules. Build one, share it.
+//! * [`Stream`] is the state of one document flow.
+//! * [`Sink`] receives the output and the [`Finding`]s.
+//!
+//! ```
+//! let redactor = obelus_redact::Redactor::builder().build()?;
+//! assert_eq!(redactor.redact(b"[1, \"a@example.com\"]")?, b"[1, \"[email]\"]");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Limits
+//! [`Limits`] bounds depth, names, numbers, paths, nesting and waiting. String values have no bound: they are
+//! read in part, and only their undecided end is held. A limit is an error or counts as sensitive; bytes are
+//! never let through unexamined.
+//!
+//! # Cost
+//! A clean string costs two steps of the grammar, a member name one hash look-up. Strings with escapes are
+//! decoded once more; JSON in strings is read once a level. Findings cost about a copy of themselves and of
+//! their path.
+
+mod defer;
+mod error;
+mod finding;
+mod frames;
+mod level;
+mod out;
+mod redactor;
+mod rules;
+mod sink;
+mod stream;
+mod transform;
+mod value;
+mod view;
+mod wait;
+mod walk;
+
+pub use error::{Error, ErrorKind, PushError};
+pub use finding::{Finding, Span};
+pub use obelus_detect::{Category, UnknownCategory};
+pub use obelus_fields::{PackError, Profile};
+pub use obelus_json::{Arch, SyntaxKind};
+pub use redactor::{BuildError, Builder, Format, Limits, Redactor};
+pub use rules::RuleInfo;
+pub use sink::{NullSink, Sink, WriteSink};
+pub use stream::Stream;
+pub use transform::Transform;
+
+pub mod rule_files {
+    //! Rule files by themselves: their form, their examples, and the built-in ones.
+
+    pub use obelus_fields::{Example, GENERIC, PackFile};
+    pub use obelus_stripe::STRIPE;
+}

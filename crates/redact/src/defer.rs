@@ -1,0 +1,169 @@
+//! Values that wait for evidence (see `wait.rs` for where their output waits).
+
+use crate::finding::Span;
+use crate::level::{Value, Waiting};
+use crate::transform::Transform;
+use crate::wait::Queued;
+use crate::walk::{Stop, Walk};
+use obelus_fields::Verdict;
+use std::ops::Range;
+
+impl Walk<'_, '_> {
+    /// Makes the current value wait. Its output begins here; what it is waits for more of its object.
+    pub(crate) fn defer(&mut self, range: &Range<usize>, is_number: bool) -> Result<u64, Stop> {
+        self.set_leaf();
+        let span = self.raw(range);
+        self.out.pass(span.start)?;
+        let path = std::str::from_utf8(self.state.frames.pointer()).unwrap_or_default().to_owned();
+        let doc = self.out.emitted.doc;
+        let id = self.out.emitted.queue.open(Queued {
+            rule: 0,
+            doc,
+            path,
+            span,
+            chars: Span { start: 0, end: 0 },
+        });
+        let frame = self.state.frames.top().map_or(0, |top| top.object);
+        if let Some(object) = self.state.frames.get_mut(frame) {
+            object.waiting += 1;
+        }
+        let name = self.current_name();
+        let original = is_number.then(|| self.buf[range.clone()].to_vec());
+        let since = self.state.base + range.start as u64;
+        self.state.waiting.push(Waiting { frame, name, id, at: span.start, since, is_number, original });
+        Ok(id)
+    }
+
+    /// The value that waits under `id` ends here.
+    pub(crate) fn end_deferred(&mut self, id: u64, range: &Range<usize>, chars: u64) -> Result<(), Stop> {
+        let span = self.raw(range);
+        self.out.pass(span.end)?;
+        let start =
+            self.state.waiting.iter().find(|waiting| waiting.id == id).map_or(span.start, |found| found.at);
+        self.out.emitted.queue.close(id, Span { start, end: span.end }, Span { start: 0, end: chars });
+        Ok(())
+    }
+
+    /// Asks again for the values of the object at `frame`.
+    pub(crate) fn settle_frame(&mut self, frame: usize, closed: bool) -> Result<(), Stop> {
+        let place = self.state.frames.place(frame, closed);
+        let mut at = 0;
+        while at < self.state.waiting.len() {
+            let waiting = &self.state.waiting[at];
+            let verdict = match waiting.frame == frame {
+                true => self.compiled.judge(waiting.name, &place),
+                false => Verdict::Undecided,
+            };
+            match verdict {
+                Verdict::Undecided => at += 1,
+                verdict => {
+                    let waiting = self.state.waiting.remove(at);
+                    self.settle(&waiting, verdict);
+                }
+            }
+        }
+        Ok(self.out.drain()?)
+    }
+
+    /// Carries out what was decided about one value.
+    fn settle(&mut self, waiting: &Waiting, verdict: Verdict) {
+        if let Some(object) = self.state.frames.get_mut(waiting.frame) {
+            object.waiting -= 1;
+        }
+        let fields = &self.compiled.fields;
+        match verdict {
+            Verdict::Redact(class) if !waiting.is_number || fields.class(class).numbers => {
+                let rule = self.out.rules.of_class(class);
+                let category = self.out.rules.get(rule).category;
+                let mut bytes = Vec::new();
+                if waiting.is_number {
+                    self.push_quote(&mut bytes);
+                }
+                match &waiting.original {
+                    Some(original) => self.compiled.transform.render(category, original, &mut bytes),
+                    None => self.compiled.transform.unseen().render(category, b"", &mut bytes),
+                }
+                if waiting.is_number {
+                    self.push_quote(&mut bytes);
+                }
+                self.out.emitted.queue.go(waiting.id, rule, bytes);
+            }
+            _ => self.out.emitted.queue.stay(waiting.id),
+        }
+    }
+
+    /// Decides about values that have waited as long as they may. `at` is where the engine stands.
+    #[inline]
+    pub(crate) fn check_age(&mut self, at: usize) -> Result<(), Stop> {
+        let now = self.state.base + at as u64;
+        match self.state.waiting.first() {
+            Some(oldest) if now - oldest.since > self.compiled.limits.wait_bytes_max => self.settle_aged(now),
+            _ => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn settle_aged(&mut self, now: u64) -> Result<(), Stop> {
+        while let Some(oldest) = self.state.waiting.first() {
+            if now - oldest.since <= self.compiled.limits.wait_bytes_max {
+                break;
+            }
+            if Some(oldest.id) == self.state.deferred {
+                return self.cut_current();
+            }
+            let waiting = self.state.waiting.remove(0);
+            let verdict = self.closed_verdict(&waiting);
+            self.settle(&waiting, verdict);
+        }
+        Ok(self.out.drain()?)
+    }
+
+    /// What is decided when no more evidence is awaited: as if every doubt were evidence.
+    fn closed_verdict(&self, waiting: &Waiting) -> Verdict {
+        let mut place = self.state.frames.place(waiting.frame, true);
+        place.in_scope = true;
+        self.compiled.judge(waiting.name, &place)
+    }
+
+    /// The value being read has waited too long by its own length.
+    fn cut_current(&mut self) -> Result<(), Stop> {
+        let at = self.state.waiting.iter().position(|waiting| Some(waiting.id) == self.state.deferred);
+        let Some(at) = at else { return Ok(()) };
+        let waiting = self.state.waiting.remove(at);
+        match self.closed_verdict(&waiting) {
+            Verdict::Redact(class) => {
+                if let Some(object) = self.state.frames.get_mut(waiting.frame) {
+                    object.waiting -= 1;
+                }
+                let category = self.out.rules.get(self.out.rules.of_class(class)).category;
+                let mut bytes = Vec::new();
+                self.compiled.transform.unseen().render(category, b"", &mut bytes);
+                self.out.emitted.queue.cut(waiting.id, &bytes);
+                self.state.value = Value::Go { class, start: waiting.at };
+                if let Some(inner) = self.inner {
+                    inner.reset(b"");
+                }
+            }
+            verdict => self.settle(&waiting, verdict),
+        }
+        self.state.deferred = None;
+        Ok(self.out.drain()?)
+    }
+
+    /// The level's text ends or is given up: no object of it gets more evidence.
+    pub(crate) fn settle_all(&mut self) -> Result<(), Stop> {
+        while let Some(waiting) = (!self.state.waiting.is_empty()).then(|| self.state.waiting.remove(0)) {
+            let place = self.state.frames.place(waiting.frame, true);
+            let verdict = self.compiled.judge(waiting.name, &place);
+            self.settle(&waiting, verdict);
+        }
+        Ok(self.out.drain()?)
+    }
+}
+
+impl Transform {
+    /// The transform for a value whose text is not at hand any more.
+    pub(crate) fn unseen(self) -> Transform {
+        if self == Transform::Mask { Transform::Label } else { self }
+    }
+}

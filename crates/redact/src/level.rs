@@ -1,0 +1,150 @@
+//! The state of one nesting level: the document itself, or JSON inside a string of the level around.
+
+use crate::frames::Frames;
+use crate::view::View;
+use obelus_detect::{Carry, Match};
+use obelus_fields::{ClassIx, Name};
+use obelus_json::map::OffsetMap;
+use obelus_json::{Lexer, Mode};
+use std::ops::Range;
+
+/// A level. The text is that of the string it reads; the outermost level reads the stream itself.
+#[derive(Debug)]
+pub(crate) struct Level {
+    pub(crate) lexer: Lexer,
+    pub(crate) state: State,
+    pub(crate) text: Vec<u8>,
+    pub(crate) map: OffsetMap,
+    pub(crate) inner: Option<Box<Level>>,
+}
+
+impl Level {
+    pub(crate) fn new(mode: Mode, depth_max: usize) -> Level {
+        Level {
+            lexer: Lexer::new(mode, depth_max),
+            state: State::default(),
+            text: Vec::new(),
+            map: OffsetMap::default(),
+            inner: None,
+        }
+    }
+
+    /// Begins a new string under the pointer `root`.
+    pub(crate) fn reset(&mut self, root: &[u8]) {
+        self.lexer.reset();
+        self.state.frames.reset(root);
+        self.state.base = 0;
+        self.state.member = Name::default();
+        self.state.member_body = None;
+        self.state.clear_value();
+        self.state.waiting.clear();
+    }
+}
+
+/// What a level keeps between runs.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) frames: Frames,
+    /// Where the presented buffer begins in the level's text.
+    pub(crate) base: u64,
+    /// The current member's name.
+    pub(crate) member: Name,
+    /// Where that name stands in the current buffer, and whether it has escapes.
+    pub(crate) member_body: Option<(Range<usize>, bool)>,
+    pub(crate) value: Value,
+    /// The pending entry of the string value being read.
+    pub(crate) deferred: Option<u64>,
+    /// Code points of that value before the presented buffer.
+    pub(crate) chars: u64,
+    /// How many bytes at the beginning of the presented body are context only.
+    pub(crate) context: usize,
+    pub(crate) carry: Carry,
+    /// Values that wait, oldest first.
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+impl State {
+    pub(crate) fn clear_value(&mut self) {
+        self.value = Value::None;
+        self.deferred = None;
+        self.chars = 0;
+        self.context = 0;
+        self.carry = Carry::default();
+    }
+}
+
+/// What is being done with the current string value.
+#[derive(Debug, Default)]
+pub(crate) enum Value {
+    /// No string value is being read.
+    #[default]
+    None,
+    /// It stays, unexamined: an object id, a label.
+    Stay,
+    /// It goes; it began at this offset in the stream.
+    Go { class: ClassIx, start: u64 },
+    /// The detectors read it.
+    Text,
+    /// The level inside reads it.
+    Nested,
+}
+
+/// A value that waits for what its object turns out to be.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Index of the frame of that object.
+    pub(crate) frame: usize,
+    pub(crate) name: Name,
+    /// Its entry in the queue.
+    pub(crate) id: u64,
+    /// Its offset in the stream.
+    pub(crate) at: u64,
+    /// Its offset in the level's text, by which its age is told.
+    pub(crate) since: u64,
+    pub(crate) is_number: bool,
+    /// What it says, where the transform needs that.
+    pub(crate) original: Option<Vec<u8>>,
+}
+
+/// Buffers that any level may use for the length of a call.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) view: View,
+    /// A member name with escapes decoded.
+    pub(crate) name: Vec<u8>,
+    pub(crate) name_map: OffsetMap,
+    pub(crate) matches: Vec<Match>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// How offsets in a level's buffer map to offsets in the stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// The level around and the map of the text, if the buffer is the decoded text of a string.
+    pub(crate) around: Option<(&'a Source<'a>, &'a OffsetMap)>,
+    /// Where the string's body begins in the buffer around, or the buffer in the stream.
+    pub(crate) base: u64,
+}
+
+impl Source<'_> {
+    /// The offset in the stream at which `pos` begins.
+    pub(crate) fn start(&self, pos: usize) -> u64 {
+        match self.around {
+            None => self.base + pos as u64,
+            Some((around, map)) => around.start(index(self.base) + map.start(pos)),
+        }
+    }
+
+    /// The offset in the stream at which the bytes before `pos` end.
+    pub(crate) fn end(&self, pos: usize) -> u64 {
+        match self.around {
+            None => self.base + pos as u64,
+            Some((around, map)) => around.end(index(self.base) + map.end(pos)),
+        }
+    }
+}
+
+/// An offset inside a buffer in memory.
+fn index(base: u64) -> usize {
+    usize::try_from(base).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,274 @@
+//! Rules, transform and limits, compiled once.
+
+use crate::error::{Error, PushError};
+use crate::rules::{RuleInfo, Rules};
+use crate::stream::Stream;
+use crate::transform::Transform;
+use obelus_detect::{Category, Detectors};
+use obelus_fields::{Fields, Name, PackError, PackFile, Place, Profile, Verdict};
+use obelus_json::Arch;
+use std::fmt;
+
+/// What the input is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Format {
+    /// One JSON text (RFC 8259) and nothing else.
+    Json,
+    /// One or more JSON texts, each begun on a line of its own.
+    Lines,
+    /// Any number of JSON texts: one, NDJSON, concatenated.
+    #[default]
+    Sequence,
+    /// Plain UTF-8 text.
+    Text,
+}
+
+/// Bounds of a stream. Beyond each is an error (or, for `nesting_max` and `wait_bytes_max`, what is said there).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Containers open at once, per nesting level. Default 1,024.
+    pub depth_max: usize,
+    /// Bytes of one member name or number. Default 1 MiB.
+    pub hold_bytes_max: usize,
+    /// Bytes of the pointer to a container. Default 1 MiB.
+    pub path_bytes_max: usize,
+    /// Strings inside strings that are read as JSON; deeper ones are read as text. Default 8, at most 16.
+    pub nesting_max: usize,
+    /// Bytes of its level's text for which a value may wait for evidence; then it counts as sensitive. Default
+    /// 16 KiB.
+    pub wait_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            depth_max: 1024,
+            hold_bytes_max: 1 << 20,
+            path_bytes_max: 1 << 20,
+            nesting_max: 8,
+            wait_bytes_max: 16 << 10,
+        }
+    }
+}
+
+/// The deepest nesting that may be configured: every level doubles the backslashes before a quotation mark.
+const NESTING_LIMIT: usize = 16;
+
+/// Compiled rules, transform and limits. Immutable: build one, share it between threads.
+#[derive(Debug)]
+pub struct Redactor {
+    pub(crate) compiled: Compiled,
+    pub(crate) rules: Rules,
+}
+
+/// What the engine reads.
+pub(crate) struct Compiled {
+    pub(crate) detectors: Detectors,
+    pub(crate) fields: Fields,
+    /// For each class, whether its category is acted on.
+    classes_on: Vec<bool>,
+    pub(crate) transform: Transform,
+    pub(crate) format: Format,
+    pub(crate) limits: Limits,
+    pub(crate) arch: Arch,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled")
+            .field("format", &self.format)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Compiled {
+    /// The verdict of the rules over names, for the categories that are acted on.
+    #[inline]
+    pub(crate) fn judge(&self, name: Name, place: &Place) -> Verdict {
+        match self.fields.verdict(name, place) {
+            Verdict::Redact(class) if !self.classes_on[class.index()] => Verdict::Scan,
+            verdict => verdict,
+        }
+    }
+}
+
+impl Redactor {
+    /// Begins a configuration with the default rule sets: all detectors, the generic names, the Stripe pack.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Redacts one input.
+    ///
+    /// # Errors
+    /// What [`Stream::push`] and [`Stream::finish`] say. Nothing of the output is given then.
+    pub fn redact(&self, input: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut output = Vec::with_capacity(input.len() + input.len() / 16);
+        let mut stream = self.stream();
+        stream.push(input, &mut output).and_then(|()| stream.finish(&mut output)).map_err(
+            |error| match error {
+                PushError::Redact(error) => error,
+                PushError::Sink(never) => match never {},
+            },
+        )?;
+        Ok(output)
+    }
+
+    /// Opens a stream. Cheap: allocates only when input is held.
+    pub fn stream(&self) -> Stream<'_> {
+        Stream::new(self)
+    }
+
+    /// Every rule that may find something.
+    pub fn rules(&self) -> &[RuleInfo] {
+        self.rules.all()
+    }
+
+    /// The name of the instruction set in use.
+    pub fn arch(&self) -> &'static str {
+        self.compiled.arch.name()
+    }
+}
+
+/// A configuration. Nothing is read from files or the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    /// Rule files in front of the default ones: text and file name.
+    packs: Vec<(String, String)>,
+    is_bare: bool,
+    profile: Profile,
+    transform: Transform,
+    format: Format,
+    limits: Limits,
+    arch: Option<Arch>,
+    only: Vec<Category>,
+    skip: Vec<Category>,
+}
+
+impl Builder {
+    /// Leaves out the default rules over names; the detectors stay.
+    pub fn bare(&mut self) -> &mut Builder {
+        self.is_bare = true;
+        self
+    }
+
+    /// Adds a rule file, which wins over those added later and over the default ones; `file_name` stands in its
+    /// errors.
+    pub fn rules(&mut self, text: &str, file_name: &str) -> &mut Builder {
+        self.packs.push((text.to_owned(), file_name.to_owned()));
+        self
+    }
+
+    /// Says what happens to each class of member names. Default: balanced.
+    pub fn profile(&mut self, profile: Profile) -> &mut Builder {
+        self.profile = profile;
+        self
+    }
+
+    /// Says what replaces a finding. Default: the label.
+    pub fn transform(&mut self, transform: Transform) -> &mut Builder {
+        self.transform = transform;
+        self
+    }
+
+    /// Says what the input is. Default: any number of JSON texts.
+    pub fn format(&mut self, format: Format) -> &mut Builder {
+        self.format = format;
+        self
+    }
+
+    /// Sets the bounds.
+    pub fn limits(&mut self, limits: Limits) -> &mut Builder {
+        self.limits = limits;
+        self
+    }
+
+    /// Forces an instruction set. Default: the best the machine has.
+    pub fn arch(&mut self, arch: Arch) -> &mut Builder {
+        self.arch = Some(arch);
+        self
+    }
+
+    /// Acts on these categories only.
+    pub fn only(&mut self, categories: &[Category]) -> &mut Builder {
+        self.only.extend_from_slice(categories);
+        self
+    }
+
+    /// Does not act on these categories.
+    pub fn skip(&mut self, categories: &[Category]) -> &mut Builder {
+        self.skip.extend_from_slice(categories);
+        self
+    }
+
+    /// Compiles.
+    ///
+    /// # Errors
+    /// A rule file that is wrong, a limit that cannot be kept, or a selection that leaves no rule.
+    pub fn build(&self) -> Result<Redactor, BuildError> {
+        if self.limits.nesting_max > NESTING_LIMIT {
+            return Err(BuildError(BuildErrorKind::Nesting));
+        }
+        let mut packs = Vec::with_capacity(self.packs.len());
+        for (text, file_name) in &self.packs {
+            packs.push(PackFile::parse(text, file_name)?);
+        }
+        if !self.is_bare {
+            packs.push(PackFile::parse(obelus_stripe::STRIPE, "stripe.toml")?);
+            packs.push(PackFile::parse(obelus_fields::GENERIC, "generic.toml")?);
+        }
+        let fields = Fields::compile(&packs, self.profile)?;
+        let is_on = |category: Category| {
+            (self.only.is_empty() || self.only.contains(&category)) && !self.skip.contains(&category)
+        };
+        let detectors = Detectors::new(|detector| is_on(detector.category));
+        let classes_on: Vec<bool> = fields.classes().iter().map(|class| is_on(class.category)).collect();
+        if detectors.detectors().is_empty() && !classes_on.contains(&true) {
+            return Err(BuildError(BuildErrorKind::NoRule));
+        }
+        let rules = Rules::new(&detectors, &fields);
+        let compiled = Compiled {
+            detectors,
+            fields,
+            classes_on,
+            transform: self.transform,
+            format: self.format,
+            limits: self.limits,
+            arch: self.arch.unwrap_or_else(Arch::detect),
+        };
+        Ok(Redactor { compiled, rules })
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub struct BuildError(BuildErrorKind);
+
+#[derive(Debug)]
+enum BuildErrorKind {
+    Pack(PackError),
+    Nesting,
+    NoRule,
+}
+
+impl From<PackError> for BuildError {
+    fn from(error: PackError) -> BuildError {
+        BuildError(BuildErrorKind::Pack(error))
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            BuildErrorKind::Pack(error) => error.fmt(f),
+            BuildErrorKind::Nesting => write!(f, "nesting_max is above {NESTING_LIMIT}: choose less"),
+            BuildErrorKind::NoRule => {
+                f.write_str("the selected categories have no rule: nothing would be redacted")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}

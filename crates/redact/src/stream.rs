@@ -1,0 +1,316 @@
+//! One document flow: pieces in, pieces out.
+//!
+//! Only what cannot be settled yet is held between pushes: an open member name or number, the end of an open
+//! string value, the first bytes of the stream. When more arrives, the hold grows by a little of it, until the
+//! engine gets past what was held; from there on the chunk itself is read, without a copy.
+//!
+//! Invariants between calls:
+//!  (a) `hold` holds the input from `base` on; input before `base` is done with.
+//!  (b) Input before `emitted.upto` has left or was replaced, for good. `upto` may be beyond `base`: then the
+//!      hold begins with context.
+//!  (c) After an error nothing leaves any more, and every call gives that error.
+
+use crate::error::{Error, ErrorKind, PushError};
+use crate::level::{Level, Scratch, Source, Value};
+use crate::out::{Adapter, Emitted, Out, Pieces};
+use crate::redactor::{Format, Redactor};
+use crate::sink::Sink;
+use crate::walk::{Stop, Walk};
+use obelus_json::{Cause, Mode, StringFlags, SyntaxKind, Wants};
+use std::fmt;
+
+/// By how much the hold grows at least.
+const GROW_BYTES: usize = 4096;
+
+/// How many bytes tell the encoding.
+const START_BYTES: usize = 4;
+
+/// The state of one document flow. Bounded in memory whatever comes.
+pub struct Stream<'r> {
+    redactor: &'r Redactor,
+    level: Level,
+    scratch: Scratch,
+    emitted: Emitted,
+    hold: Vec<u8>,
+    /// Where the hold begins in the stream.
+    base: u64,
+    /// What must arrive before another run can get further.
+    wants: Wants,
+    is_started: bool,
+    error: Option<Error>,
+}
+
+impl fmt::Debug for Stream<'_> {
+    /// Says how much is held, never what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("base", &self.base)
+            .field("held_bytes", &self.held_bytes())
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'r> Stream<'r> {
+    pub(crate) fn new(redactor: &'r Redactor) -> Stream<'r> {
+        let mode = match redactor.compiled.format {
+            Format::Json => Mode::Document,
+            Format::Lines => Mode::Lines,
+            Format::Sequence | Format::Text => Mode::Sequence,
+        };
+        Stream {
+            redactor,
+            level: Level::new(mode, redactor.compiled.limits.depth_max),
+            scratch: Scratch::default(),
+            emitted: Emitted::default(),
+            hold: Vec::new(),
+            base: 0,
+            wants: Wants::Any,
+            is_started: false,
+            error: None,
+        }
+    }
+
+    /// Reads the next piece of input. What is settled by it goes to the sink; that is final.
+    ///
+    /// # Errors
+    /// Input that is not what the format says, a limit, or the sink's own error. Nothing more leaves after it.
+    pub fn push<S: Sink>(&mut self, chunk: &[u8], sink: &mut S) -> Result<(), PushError<S::Error>> {
+        let mut adapter = Adapter { sink, error: None };
+        let result = self.push_pieces(chunk, &mut adapter);
+        self.conclude(result, adapter.error)
+    }
+
+    /// Ends the input.
+    ///
+    /// # Errors
+    /// As for [`Stream::push`]; also input that ends too early.
+    pub fn finish<S: Sink>(mut self, sink: &mut S) -> Result<(), PushError<S::Error>> {
+        let mut adapter = Adapter { sink, error: None };
+        let result = self.finish_pieces(&mut adapter);
+        self.conclude(result, adapter.error)
+    }
+
+    /// How many bytes are held now: input that is not settled, and output that waits for evidence.
+    pub fn held_bytes(&self) -> usize {
+        self.hold.len() + self.emitted.queue.bytes.len()
+    }
+
+    fn conclude<E>(&mut self, result: Result<(), Stop>, sink_error: Option<E>) -> Result<(), PushError<E>> {
+        let stop = match result {
+            Ok(()) => return Ok(()),
+            Err(stop) => stop,
+        };
+        match (stop, sink_error) {
+            (Stop::Error(error), _) => {
+                self.error = Some(error);
+                Err(PushError::Redact(error))
+            }
+            (Stop::Refused, Some(error)) => {
+                self.error = Some(Error::new(ErrorKind::Sink, self.emitted.upto));
+                Err(PushError::Sink(error))
+            }
+            (Stop::Refused, None) => {
+                let error = Error::new(ErrorKind::Sink, self.emitted.upto);
+                self.error = Some(error);
+                Err(PushError::Redact(error))
+            }
+        }
+    }
+
+    fn push_pieces(&mut self, chunk: &[u8], pieces: &mut dyn Pieces) -> Result<(), Stop> {
+        if let Some(error) = self.error {
+            return Err(Stop::Error(error));
+        }
+        let mut rest = chunk;
+        if !self.is_started {
+            let missing = START_BYTES.saturating_sub(self.hold.len()).min(rest.len());
+            if self.hold.is_empty() && rest.len() >= START_BYTES {
+                rest = rest.get(self.start(rest, pieces, true)?..).unwrap_or_default();
+            } else {
+                self.hold.extend_from_slice(&rest[..missing]);
+                rest = &rest[missing..];
+                if self.hold.len() < START_BYTES {
+                    return Ok(());
+                }
+                self.start_held(pieces)?;
+            }
+        }
+        while !self.hold.is_empty() && !rest.is_empty() {
+            let taken = rest.len().min(self.hold.len().max(GROW_BYTES));
+            let before = self.hold.len();
+            self.hold.extend_from_slice(&rest[..taken]);
+            if !self.is_wanted(&rest[..taken]) {
+                rest = &rest[taken..];
+                self.check_hold()?;
+                continue;
+            }
+            let hold = std::mem::take(&mut self.hold);
+            let need = self.run(&hold, false, false, pieces);
+            self.hold = hold;
+            let need = need?;
+            self.base += need as u64;
+            if need >= before {
+                rest = &rest[need - before..];
+                self.hold.clear();
+            } else {
+                rest = &rest[taken..];
+                self.hold.drain(..need);
+                self.check_hold()?;
+            }
+        }
+        if !rest.is_empty() {
+            let need = self.run(rest, false, true, pieces)?;
+            self.base += need as u64;
+            self.hold.extend_from_slice(&rest[need..]);
+            self.check_hold()?;
+        }
+        Ok(())
+    }
+
+    fn finish_pieces(&mut self, pieces: &mut dyn Pieces) -> Result<(), Stop> {
+        if let Some(error) = self.error {
+            return Err(Stop::Error(error));
+        }
+        if !self.is_started {
+            self.start_held(pieces)?;
+        }
+        let hold = std::mem::take(&mut self.hold);
+        self.run(&hold, true, false, pieces)?;
+        Ok(())
+    }
+
+    /// Looks at the first bytes. Returns how many are a byte order mark, which leaves as it is.
+    fn start(&mut self, bytes: &[u8], pieces: &mut dyn Pieces, is_chunk: bool) -> Result<usize, Stop> {
+        self.is_started = true;
+        let first = &bytes[..bytes.len().min(START_BYTES)];
+        let is_wide = first.starts_with(&[0xFE, 0xFF])
+            || first.starts_with(&[0xFF, 0xFE])
+            || (first.contains(&0) && self.redactor.compiled.format != Format::Text);
+        if is_wide {
+            return Err(Stop::Error(Error::new(ErrorKind::Encoding, 0)));
+        }
+        if !first.starts_with(&[0xEF, 0xBB, 0xBF]) {
+            return Ok(0);
+        }
+        let mark = &bytes[..3];
+        if is_chunk {
+            pieces.keep(mark)?
+        } else {
+            pieces.put(mark)?
+        }
+        self.base = 3;
+        self.emitted.upto = 3;
+        Ok(3)
+    }
+
+    fn start_held(&mut self, pieces: &mut dyn Pieces) -> Result<(), Stop> {
+        let hold = std::mem::take(&mut self.hold);
+        let mark = self.start(&hold, pieces, false);
+        self.hold = hold;
+        self.hold.drain(..mark?);
+        Ok(())
+    }
+
+    /// Whether `bytes` may bring an open lexeme to its end.
+    fn is_wanted(&self, bytes: &[u8]) -> bool {
+        match self.wants {
+            Wants::Any => true,
+            Wants::Quote => bytes.contains(&b'"'),
+            Wants::Delimiter => bytes.iter().any(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'z')),
+        }
+    }
+
+    /// An open name or number must not grow without bound.
+    fn check_hold(&self) -> Result<(), Stop> {
+        // Values in progress hold little; anything longer is a name or a number.
+        let max = self.redactor.compiled.limits.hold_bytes_max + GROW_BYTES;
+        if self.hold.len() > max && self.wants != Wants::Any {
+            return Err(Stop::Error(Error::new(ErrorKind::Hold, self.base)));
+        }
+        Ok(())
+    }
+
+    /// Reads `buf`, which begins at `base`. Returns from where on it must be presented again.
+    fn run(
+        &mut self,
+        buf: &[u8],
+        last: bool,
+        is_chunk: bool,
+        pieces: &mut dyn Pieces,
+    ) -> Result<usize, Stop> {
+        let compiled = &self.redactor.compiled;
+        let reports = pieces.wants_findings();
+        let mut out = Out {
+            pieces,
+            reports,
+            rules: &self.redactor.rules,
+            emitted: &mut self.emitted,
+            buf,
+            base: self.base,
+            is_chunk,
+        };
+        let Level { lexer, state, inner, .. } = &mut self.level;
+        state.base = self.base;
+        let mut walk = Walk {
+            compiled,
+            nesting: 0,
+            state,
+            inner,
+            scratch: &mut self.scratch,
+            buf,
+            source: Source { around: None, base: self.base },
+            out: &mut out,
+            settled: None,
+        };
+        if compiled.format == Format::Text {
+            return run_text(&mut walk, last);
+        }
+        let result = lexer.run(compiled.arch, compiled.detectors.filter(), buf, last, &mut walk);
+        walk.end_run();
+        let settled = walk.settled;
+        match result {
+            Ok(progress) => {
+                self.wants = progress.wants;
+                let settled = settled.unwrap_or(progress.need_from);
+                out.pass(self.base + settled as u64)?;
+                Ok(progress.need_from)
+            }
+            Err(fault) => match fault.cause {
+                Cause::Stop(Stop::Error(error)) => {
+                    // All before the byte at fault is settled: how much has left must not show how it came.
+                    out.pass(error.offset())?;
+                    Err(Stop::Error(error))
+                }
+                Cause::Stop(stop) => Err(stop),
+                Cause::Syntax(error) => {
+                    let settled = settled.unwrap_or(fault.need_from);
+                    out.pass(self.base + settled as u64)?;
+                    let at = self.base + error.at as u64;
+                    Err(Stop::Error(Error::new(ErrorKind::Syntax(error.kind), at)))
+                }
+            },
+        }
+    }
+}
+
+/// Reads plain text as one long value.
+fn run_text(walk: &mut Walk<'_, '_>, last: bool) -> Result<usize, Stop> {
+    let (valid, fault) = match std::str::from_utf8(walk.buf) {
+        Ok(_) => (walk.buf.len(), false),
+        Err(error) => (error.valid_up_to(), error.error_len().is_some() || last),
+    };
+    let open = !last || fault;
+    let flags = StringFlags::CANDIDATE | StringFlags::NON_ASCII;
+    walk.state.value = Value::Text;
+    let need = walk.read_text(&(0..valid), open, flags, true)?;
+    walk.state.chars += crate::value::count(&walk.buf[..need], true);
+    let settled = if open { walk.settled.unwrap_or(0) } else { valid };
+    let upto = walk.source.start(settled);
+    walk.out.pass(upto)?;
+    if fault {
+        let at = walk.source.start(valid);
+        return Err(Stop::Error(Error::new(ErrorKind::Syntax(SyntaxKind::InvalidUtf8), at)));
+    }
+    Ok(need)
+}

@@ -1,0 +1,355 @@
+//! String values: left, replaced whole, read by the detectors, or read as JSON by the level inside.
+//!
+//! A value may come in parts, as the input was cut; what is done must not show it. Hence:
+//!  (a) Nothing is decided about a value before it has ended or [`WHOLE_BYTES_MAX`] bytes of it are here.
+//!  (b) What needs a whole value (a type, an id, a label, a mask) asks only shorter ones.
+//!  (c) The detectors are presented the unsettled end of the text again, behind enough context.
+//!  (d) JSON in a string is read as such for as long as it is JSON; where it stops being JSON the rest is text,
+//!      from the beginning of the lexeme that does not fit.
+
+use crate::finding::Span;
+use crate::level::{Level, Scratch, Source, Value};
+use crate::transform::is_label;
+use crate::walk::{Stop, Walk, decode};
+use obelus_detect::{BEHIND_MAX, Detectors, Piece, is_nobody};
+use obelus_fields::{ClassIx, Verdict};
+use obelus_json::filter::SPAN;
+use obelus_json::string::count_chars;
+use obelus_json::{Cause, Mode, StringFlags};
+use std::ops::Range;
+
+/// Values shorter than this are held until they are whole, in bytes of the level's buffer.
+pub(crate) const WHOLE_BYTES_MAX: usize = 1024;
+
+/// How long the prefix of an object id may be.
+const ID_PREFIX_MAX: usize = 24;
+
+/// How many leading characters are looked at for the bracket that makes a string JSON.
+const LEAD_MAX: usize = 64;
+
+impl Walk<'_, '_> {
+    #[inline]
+    pub(crate) fn string_value(
+        &mut self,
+        body: Range<usize>,
+        open: bool,
+        flags: StringFlags,
+    ) -> Result<usize, Stop> {
+        if matches!(self.state.value, Value::None) {
+            if open && body.len() < WHOLE_BYTES_MAX {
+                self.settled = Some(body.start);
+                return Ok(body.start);
+            }
+            self.state.frames.begin_value();
+            let verdict = self.judge();
+            // What goes tells nothing: a second pass could not ask it.
+            if !open && !matches!(verdict, Verdict::Redact(_)) {
+                self.note(&body, flags)?;
+            }
+            let is_clean = flags.is_empty() || !Detectors::may_match(&self.buf[body.clone()]);
+            if verdict == Verdict::Scan && !open && is_clean && !self.begins_json(&body) {
+                return Ok(body.end);
+            }
+            self.begin_string(&body, open, flags, verdict)?;
+        }
+        self.go_on(body, open, flags)
+    }
+
+    /// Decides what is done with a value.
+    fn begin_string(
+        &mut self,
+        body: &Range<usize>,
+        open: bool,
+        flags: StringFlags,
+        verdict: Verdict,
+    ) -> Result<(), Stop> {
+        let value = &self.buf[body.clone()];
+        let is_short = value.len() < WHOLE_BYTES_MAX;
+        if value.is_empty() && !open {
+            self.state.value = Value::Stay;
+            return Ok(());
+        }
+        if is_short && (self.is_id(value) || is_label(value)) {
+            self.state.value = Value::Stay;
+            return Ok(());
+        }
+        if let Verdict::Redact(class) = verdict {
+            if is_short && is_nobody(self.compiled.fields.class(class).category, value) {
+                self.state.value = Value::Stay;
+                return Ok(());
+            }
+            return self.begin_replacement(body, class, flags, is_short);
+        }
+        if verdict == Verdict::Undecided {
+            let id = self.defer(body, false)?;
+            self.state.deferred = Some(id);
+            if is_short
+                && self.compiled.transform.unseen() != self.compiled.transform
+                && let Some(waiting) = self.state.waiting.last_mut()
+            {
+                self.scratch.view.read(value, flags, false);
+                waiting.original = Some(self.scratch.view.decoded(value).to_vec());
+            }
+        }
+        self.state.value = Value::Text;
+        if self.nesting < self.compiled.limits.nesting_max && self.begins_json(body) {
+            self.set_leaf();
+            self.state.value = Value::Nested;
+            let depth_max = self.compiled.limits.depth_max;
+            let inner = self.inner.get_or_insert_with(|| Box::new(Level::new(Mode::Embedded, depth_max)));
+            let bytes = &mut self.scratch.bytes;
+            bytes.clear();
+            bytes.extend_from_slice(self.state.frames.pointer());
+            bytes.push(b'#');
+            inner.reset(bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether the value is an object id. Every prefix ends with an underscore.
+    fn is_id(&self, value: &[u8]) -> bool {
+        value.first().is_some_and(u8::is_ascii_lowercase)
+            && value[..value.len().min(ID_PREFIX_MAX)].contains(&b'_')
+            && self.compiled.fields.is_object_id(value)
+    }
+
+    fn begin_replacement(
+        &mut self,
+        body: &Range<usize>,
+        class: ClassIx,
+        flags: StringFlags,
+        is_short: bool,
+    ) -> Result<(), Stop> {
+        let value = &self.buf[body.clone()];
+        let category = self.out.rules.get(self.out.rules.of_class(class)).category;
+        let start = self.source.start(body.start);
+        self.out.pass(start)?;
+        let Scratch { view, bytes, .. } = &mut *self.scratch;
+        bytes.clear();
+        if is_short {
+            view.read(value, flags, false);
+            self.compiled.transform.render(category, view.decoded(value), bytes);
+        } else {
+            self.compiled.transform.unseen().render(category, b"", bytes);
+        }
+        self.out.write(bytes)?;
+        self.state.value = Value::Go { class, start };
+        Ok(())
+    }
+
+    /// Reads a part of a value that has begun.
+    fn go_on(&mut self, body: Range<usize>, open: bool, flags: StringFlags) -> Result<usize, Stop> {
+        let went = matches!(self.state.value, Value::Go { .. });
+        let mut need = match self.state.value {
+            Value::Text => self.read_text(&body, open, flags, false)?,
+            Value::Nested => self.read_nested(&body, open, flags)?,
+            Value::Go { .. } => {
+                self.out.skip(self.source.end(body.end));
+                self.settled = Some(body.end);
+                body.end
+            }
+            Value::Stay | Value::None => {
+                self.settled = Some(body.end);
+                body.end
+            }
+        };
+        if open {
+            self.check_age(body.end)?;
+            if !went && matches!(self.state.value, Value::Go { .. }) {
+                // It was taken back for its length: the rest goes too.
+                self.out.skip(self.source.end(body.end));
+                self.settled = Some(body.end);
+                need = body.end;
+            }
+            self.state.chars += self.chars(&(body.start..need));
+            return Ok(need);
+        }
+        self.end_string(&body)?;
+        Ok(body.end)
+    }
+
+    fn end_string(&mut self, body: &Range<usize>) -> Result<(), Stop> {
+        if self.state.deferred.is_some() || matches!(self.state.value, Value::Go { .. }) {
+            let chars = self.state.chars + self.chars(body);
+            if let Some(id) = self.state.deferred.take() {
+                self.end_deferred(id, body, chars)?;
+            }
+            if let Value::Go { class, start } = self.state.value {
+                let span = Span { start, end: self.source.end(body.end) };
+                self.out.skip(span.end);
+                self.found(self.out.rules.of_class(class), span, Span { start: 0, end: chars })?;
+            }
+        }
+        self.state.clear_value();
+        self.settled = None;
+        self.check_age(body.end)
+    }
+
+    /// Has the detectors read `body`, of which `context` bytes were read before. Returns from where on the text
+    /// must be presented again.
+    pub(crate) fn read_text(
+        &mut self,
+        body: &Range<usize>,
+        open: bool,
+        flags: StringFlags,
+        plain: bool,
+    ) -> Result<usize, Stop> {
+        let source = &self.buf[body.clone()];
+        if flags.is_empty() && self.state.carry.is_empty() {
+            // The text is the source, and nothing begins in it that is not beyond its end.
+            let settled = source.len().saturating_sub(SPAN - 1 + BEHIND_MAX).max(self.state.context);
+            return Ok(self.resume_at(body, open, settled, settled.saturating_sub(BEHIND_MAX)));
+        }
+        let Scratch { view, matches, .. } = &mut *self.scratch;
+        view.read(source, flags, plain);
+        matches.clear();
+        let text = view.text(source);
+        let from = view.position(self.state.context);
+        let (detectors, arch) = (&self.compiled.detectors, self.compiled.arch);
+        let release = detectors.scan(arch, Piece { text, from, open }, &mut self.state.carry, matches);
+        let mut context_from = release.saturating_sub(BEHIND_MAX);
+        while context_from > 0 && text[context_from] & 0xC0 == 0x80 {
+            context_from -= 1;
+        }
+        let (settled, again) = (view.end(release), view.start(context_from));
+        self.replace_matches(body, plain)?;
+        Ok(self.resume_at(body, open, settled, again))
+    }
+
+    /// Notes how far the text is settled and how much of what is presented again is context.
+    fn resume_at(&mut self, body: &Range<usize>, open: bool, settled: usize, again: usize) -> usize {
+        if !open {
+            return body.end;
+        }
+        self.state.context = settled - again;
+        self.settled = Some(body.start + settled);
+        body.start + again
+    }
+
+    fn replace_matches(&mut self, body: &Range<usize>, plain: bool) -> Result<(), Stop> {
+        let source = &self.buf[body.clone()];
+        let (mut counted, mut chars) = (0, self.state.chars);
+        for at in 0..self.scratch.matches.len() {
+            let Scratch { view, matches, bytes, .. } = &mut *self.scratch;
+            let found = matches[at];
+            let (start, end) = (view.start(found.start), view.end(found.end));
+            let mut length = 0;
+            if self.out.reports {
+                chars += count(&source[counted..start], plain);
+                length = count(&source[start..end], plain);
+            }
+            let category = self.out.rules.get(found.rule).category;
+            bytes.clear();
+            let value = &view.text(source)[found.start..found.end];
+            self.compiled.transform.render(category, value, bytes);
+            let span =
+                Span { start: self.source.start(body.start + start), end: self.source.end(body.start + end) };
+            self.out.replace(span, bytes)?;
+            self.found(found.rule, span, Span { start: chars, end: chars + length })?;
+            (counted, chars) = (end, chars + length);
+        }
+        Ok(())
+    }
+
+    /// Has the level inside read `body`.
+    fn read_nested(&mut self, body: &Range<usize>, open: bool, flags: StringFlags) -> Result<usize, Stop> {
+        let Some(level) = self.inner.as_deref_mut() else { return Ok(body.end) };
+        decode(&self.buf[body.clone()], &mut level.text, &mut level.map);
+        let Level { lexer, state, text, map, inner } = level;
+        let (compiled, arch) = (self.compiled, self.compiled.arch);
+        let mut walk = Walk {
+            compiled,
+            nesting: self.nesting + 1,
+            state,
+            inner,
+            scratch: &mut *self.scratch,
+            buf: text,
+            source: Source { around: Some((&self.source, map)), base: body.start as u64 },
+            out: &mut *self.out,
+            settled: None,
+        };
+        let result = lexer.run(arch, compiled.detectors.filter(), text, !open, &mut walk);
+        walk.end_run();
+        let settled = walk.settled;
+        let need = match result {
+            Ok(progress) => {
+                walk.state.base += progress.need_from as u64;
+                progress.need_from
+            }
+            Err(fault) => {
+                if let Cause::Stop(stop) = fault.cause {
+                    return Err(stop);
+                }
+                walk.settle_all()?;
+                let at = map.start(fault.need_from);
+                return self.read_rest(body, at, open, flags);
+            }
+        };
+        if !open {
+            walk.settle_all()?;
+            return Ok(body.end);
+        }
+        self.settled = Some(body.start + map.end(settled.unwrap_or(need)));
+        Ok(body.start + map.start(need))
+    }
+
+    /// The string is no JSON from `at` on: the rest is text.
+    fn read_rest(
+        &mut self,
+        body: &Range<usize>,
+        at: usize,
+        open: bool,
+        flags: StringFlags,
+    ) -> Result<usize, Stop> {
+        self.state.value = Value::Text;
+        let before = body.start..body.start + at;
+        let chars = self.chars(&before);
+        self.state.chars += chars;
+        let need = self.read_text(&(before.end..body.end), open, flags, false)?;
+        // The caller counts from the beginning of the body.
+        self.state.chars -= chars;
+        Ok(need)
+    }
+
+    /// Code points of a part of the buffer, if anybody wants to know.
+    fn chars(&self, part: &Range<usize>) -> u64 {
+        if self.out.reports { count(&self.buf[part.clone()], false) } else { 0 }
+    }
+
+    /// Whether the first thing in the string, after white space, is an opening bracket.
+    #[inline]
+    fn begins_json(&self, body: &Range<usize>) -> bool {
+        match self.buf[body.clone()].first() {
+            Some(b'{' | b'[') => true,
+            Some(b' ' | b'\t' | b'\n' | b'\r' | b'\\') => leads_to_bracket(&self.buf[body.clone()]),
+            _ => false,
+        }
+    }
+}
+
+/// Whether `source` begins with white space, escaped or not, and then an opening bracket.
+fn leads_to_bracket(source: &[u8]) -> bool {
+    let mut rest = source;
+    for _ in 0..LEAD_MAX {
+        rest = match rest {
+            [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] | [b'\\', b'n' | b't' | b'r', rest @ ..] => rest,
+            [b'\\', b'u', b'0', b'0', high, low, rest @ ..] => match (high, low) {
+                (b'7', b'b' | b'B') | (b'5', b'b' | b'B') => return true,
+                (b'2', b'0') | (b'0', b'9' | b'a' | b'A' | b'd' | b'D') => rest,
+                _ => return false,
+            },
+            [b'{' | b'[', ..] => return true,
+            _ => return false,
+        };
+    }
+    false
+}
+
+/// Code points in a string body, or in text without escapes.
+pub(crate) fn count(source: &[u8], plain: bool) -> u64 {
+    if plain {
+        source.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u64
+    } else {
+        count_chars(source)
+    }
+}

@@ -1,0 +1,396 @@
+//! The engine: what is done with each lexeme of one level.
+//!
+//! Structure, names and scalars are here; string values in `value.rs`, values that wait in `defer.rs`.
+
+use crate::error::{Error, ErrorKind};
+use crate::finding::Span;
+use crate::level::{Level, Scratch, Source, State};
+use crate::out::{Out, Refused};
+use crate::redactor::Compiled;
+use crate::rules::RuleIx;
+use crate::transform::Transform;
+use obelus_detect::{Carry, Detectors, Piece};
+use obelus_fields::{Name, ObjectType, Subtree, Verdict};
+use obelus_json::string::unescape;
+use obelus_json::{Bracket, Part, Scalar, StringFlags, Visitor};
+use std::ops::Range;
+
+/// Why a run stops.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The sink refused.
+    Refused,
+    /// A limit.
+    Error(Error),
+}
+
+impl From<Refused> for Stop {
+    fn from(_: Refused) -> Stop {
+        Stop::Refused
+    }
+}
+
+/// One run over one level's buffer.
+pub(crate) struct Walk<'w, 'o> {
+    pub(crate) compiled: &'w Compiled,
+    /// How many strings the level is inside of.
+    pub(crate) nesting: usize,
+    pub(crate) state: &'w mut State,
+    pub(crate) inner: &'w mut Option<Box<Level>>,
+    pub(crate) scratch: &'w mut Scratch,
+    pub(crate) buf: &'w [u8],
+    pub(crate) source: Source<'w>,
+    pub(crate) out: &'w mut Out<'o>,
+    /// If the buffer ends inside a string value: the offset before which everything is settled.
+    pub(crate) settled: Option<usize>,
+}
+
+impl Walk<'_, '_> {
+    /// Takes from the buffer, which goes away, what the next run needs.
+    pub(crate) fn end_run(&mut self) {
+        if self.state.member_body.is_some() {
+            self.set_leaf();
+            self.state.member_body = None;
+        }
+    }
+
+    /// What the rules over names say of the current value.
+    #[inline]
+    pub(crate) fn judge(&self) -> Verdict {
+        let frames = &self.state.frames;
+        let (Some(top), Some(object)) = (frames.top(), frames.object()) else { return Verdict::Scan };
+        let name = if top.is_array { top.name } else { self.state.member };
+        if name.is_none() && object.subtree.is_none() {
+            return Verdict::Scan;
+        }
+        self.compiled.judge(name, &frames.place(top.object, false))
+    }
+
+    /// The name that rules over the current value.
+    pub(crate) fn current_name(&self) -> Name {
+        match self.state.frames.top() {
+            Some(top) if top.is_array => top.name,
+            Some(_) => self.state.member,
+            None => Name::default(),
+        }
+    }
+
+    /// Ends the pointer with the current member's name or the element's index.
+    pub(crate) fn set_leaf(&mut self) {
+        if self.state.frames.has_leaf() {
+            return;
+        }
+        let (body, escaped) = self.state.member_body.clone().unwrap_or((0..0, false));
+        let name = &self.buf[body];
+        if escaped {
+            let Scratch { name: text, name_map: map, .. } = &mut *self.scratch;
+            decode(name, text, map);
+            self.state.frames.set_leaf(text);
+        } else {
+            self.state.frames.set_leaf(name);
+        }
+    }
+
+    /// Reports a finding at the current value.
+    pub(crate) fn found(&mut self, rule: RuleIx, span: Span, chars: Span) -> Result<(), Stop> {
+        if !self.out.reports {
+            return Ok(());
+        }
+        self.set_leaf();
+        let path = std::str::from_utf8(self.state.frames.pointer()).unwrap_or_default();
+        Ok(self.out.found(rule, path, span, chars)?)
+    }
+
+    /// A quotation mark as it must be written at this level.
+    pub(crate) fn push_quote(&self, out: &mut Vec<u8>) {
+        let backslashes = (1usize << self.nesting) - 1;
+        out.resize(out.len() + backslashes, b'\\');
+        out.push(b'"');
+    }
+
+    /// The name being read may hold findings: replaces them. Names are always labelled, with a number from the
+    /// object's second on, so that two names never become one.
+    fn scan_name(&mut self, body: &Range<usize>, flags: StringFlags) -> Result<(), Stop> {
+        let name = &self.buf[body.clone()];
+        let Scratch { view, matches, bytes, .. } = &mut *self.scratch;
+        view.read(name, flags, false);
+        matches.clear();
+        let mut carry = Carry::default();
+        let text = view.text(name);
+        let piece = Piece { text, from: 0, open: false };
+        self.compiled.detectors.scan(self.compiled.arch, piece, &mut carry, matches);
+        if matches.is_empty() {
+            return Ok(());
+        }
+        bytes.clear();
+        let mut redacted = Vec::new();
+        let mut text_done = 0;
+        for at in 0..self.scratch.matches.len() {
+            let Scratch { view, matches, bytes, .. } = &mut *self.scratch;
+            let found = matches[at];
+            let decoded = view.text(name);
+            redacted.extend_from_slice(&decoded[text_done..found.start]);
+            text_done = found.end;
+            bytes.clear();
+            bytes.extend_from_slice(self.out.rules.get(found.rule).category.label().as_bytes());
+            if at == 0
+                && let Some(top) = self.state.frames.top_mut()
+            {
+                top.names_redacted += 1;
+                if top.names_redacted > 1 {
+                    bytes.pop();
+                    bytes.extend_from_slice(format!("-{}]", top.names_redacted).as_bytes());
+                }
+            }
+            redacted.extend_from_slice(bytes);
+            let span = Span {
+                start: self.source.start(body.start + view.start(found.start)),
+                end: self.source.end(body.start + view.end(found.end)),
+            };
+            self.out.replace(span, &self.scratch.bytes)?;
+        }
+        redacted.extend_from_slice(&self.scratch.view.text(name)[text_done..]);
+        self.state.frames.set_leaf(&redacted);
+        self.report_name_findings(body)
+    }
+
+    fn report_name_findings(&mut self, body: &Range<usize>) -> Result<(), Stop> {
+        if !self.out.reports {
+            return Ok(());
+        }
+        let name = &self.buf[body.clone()];
+        for at in 0..self.scratch.matches.len() {
+            let (view, found) = (&self.scratch.view, self.scratch.matches[at]);
+            let (start, end) = (view.start(found.start), view.end(found.end));
+            let before = crate::value::count(&name[..start], false);
+            let chars = Span { start: before, end: before + crate::value::count(&name[start..end], false) };
+            let span =
+                Span { start: self.source.start(body.start + start), end: self.source.end(body.start + end) };
+            self.found(found.rule, span, chars)?;
+        }
+        Ok(())
+    }
+
+    fn hold_limit(&self, start: usize, len: usize) -> Result<(), Stop> {
+        if len > self.compiled.limits.hold_bytes_max {
+            return Err(Stop::Error(Error::new(ErrorKind::Hold, self.source.start(start))));
+        }
+        Ok(())
+    }
+
+    /// A number: replaced by a string if its name or its digits say so.
+    fn number(&mut self, span: Range<usize>) -> Result<(), Stop> {
+        self.hold_limit(span.start, span.len())?;
+        let verdict = self.judge();
+        let pending = match verdict {
+            Verdict::Redact(class) if self.compiled.fields.class(class).numbers => {
+                return self.replace_number(self.out.rules.of_class(class), &span, self.compiled.transform);
+            }
+            Verdict::Undecided => Some(self.defer(&span, true)?),
+            _ => None,
+        };
+        let text = &self.buf[span.clone()];
+        let may_be_card = text.len() >= 12 || text.iter().any(|byte| matches!(byte, b'e' | b'E'));
+        if may_be_card && let Some(rule) = self.compiled.detectors.number(text) {
+            // A name for strings of another category would hide the mask of a card differently next time.
+            let transform = if verdict == Verdict::Scan {
+                self.compiled.transform
+            } else {
+                self.compiled.transform.unseen()
+            };
+            self.replace_number(rule, &span, transform)?;
+        }
+        if let Some(id) = pending {
+            self.end_deferred(id, &span, span.len() as u64)?;
+        }
+        self.check_age(span.end)
+    }
+
+    fn replace_number(
+        &mut self,
+        rule: RuleIx,
+        span: &Range<usize>,
+        transform: Transform,
+    ) -> Result<(), Stop> {
+        let category = self.out.rules.get(rule).category;
+        let mut bytes = std::mem::take(&mut self.scratch.bytes);
+        bytes.clear();
+        self.push_quote(&mut bytes);
+        transform.render(category, &self.buf[span.clone()], &mut bytes);
+        self.push_quote(&mut bytes);
+        let raw = self.raw(span);
+        let result = self.out.replace(raw, &bytes);
+        self.scratch.bytes = bytes;
+        result?;
+        self.found(rule, raw, Span { start: 0, end: span.len() as u64 })
+    }
+
+    /// A range of the buffer in the stream.
+    pub(crate) fn raw(&self, range: &Range<usize>) -> Span {
+        Span { start: self.source.start(range.start), end: self.source.end(range.end) }
+    }
+
+    /// A member's whole string value may tell the type of its object.
+    #[inline]
+    pub(crate) fn note(&mut self, body: &Range<usize>, flags: StringFlags) -> Result<(), Stop> {
+        let name = self.state.member;
+        if name.is_none() || body.len() >= crate::value::WHOLE_BYTES_MAX {
+            return Ok(());
+        }
+        let fields = &self.compiled.fields;
+        let (is_type, is_id) = (fields.is_type_name(name), fields.is_id_name(name));
+        if !is_type && !is_id {
+            return Ok(());
+        }
+        let mut value = &self.buf[body.clone()];
+        if flags.contains(StringFlags::ESCAPE) {
+            let Scratch { name: text, name_map: map, .. } = &mut *self.scratch;
+            decode(value, text, map);
+            value = text;
+        }
+        let Some(top) = self.state.frames.top_mut().filter(|top| !top.is_array) else { return Ok(()) };
+        if is_type {
+            top.own = fields.object_type(value);
+            if top.own != ObjectType::FOREIGN {
+                top.nearest = top.own;
+                top.in_scope = true;
+            }
+        } else if top.own == ObjectType::UNKNOWN
+            && let Some(hint) = fields.type_of_id(value)
+        {
+            top.in_scope = true;
+            top.own = hint;
+            if hint != ObjectType::UNKNOWN {
+                top.nearest = hint;
+            }
+        }
+        if top.waiting > 0 {
+            return self.settle_frame(self.state.frames.depth() - 1, false);
+        }
+        Ok(())
+    }
+
+    /// The name under which a container opens, and its subtree rule.
+    fn container_name(&mut self, is_array: bool) -> (Name, Option<Subtree>) {
+        match self.state.frames.top() {
+            None => (Name::default(), None),
+            Some(top) if top.is_array => (top.name, None),
+            Some(top) => {
+                let envelope = top.name;
+                let member = self.state.member;
+                let raw = self.state.frames.leaf();
+                // The `data` array of a list envelope is no name of its own.
+                if is_array && raw == b"data" {
+                    return (envelope, None);
+                }
+                let name = self.compiled.fields.container(raw, member);
+                (name, self.compiled.fields.subtree(member))
+            }
+        }
+    }
+}
+
+impl Visitor for Walk<'_, '_> {
+    type Stop = Stop;
+
+    #[inline]
+    fn open(&mut self, bracket: Bracket, at: usize) -> Result<(), Stop> {
+        self.check_age(at)?;
+        self.state.frames.begin_value();
+        let is_array = bracket == Bracket::Array;
+        self.set_leaf();
+        if self.state.frames.pointer().len() > self.compiled.limits.path_bytes_max {
+            return Err(Stop::Error(Error::new(ErrorKind::Path, self.source.start(at))));
+        }
+        let (name, subtree) = self.container_name(is_array);
+        let sibling = self.state.frames.object().map_or(ObjectType::UNKNOWN, |around| around.child);
+        let frame = self.state.frames.open(is_array, name);
+        match subtree {
+            Some(Subtree::Class(class)) => frame.subtree = Some(class),
+            Some(Subtree::Like) => {
+                frame.own = sibling;
+                frame.nearest = if sibling == ObjectType::UNKNOWN { frame.nearest } else { sibling };
+            }
+            None => {}
+        }
+        self.state.member = Name::default();
+        self.state.member_body = None;
+        Ok(())
+    }
+
+    #[inline]
+    fn close(&mut self, _: Bracket, at: usize) -> Result<(), Stop> {
+        self.check_age(at)?;
+        if self.state.frames.top().is_some_and(|top| top.waiting > 0) {
+            self.settle_frame(self.state.frames.depth() - 1, true)?;
+        }
+        if let Some(frame) = self.state.frames.close()
+            && !frame.is_array
+            && self.compiled.fields.gives_type(frame.name)
+            && let Some(around) = self.state.frames.top_mut()
+        {
+            around.child = frame.own;
+        }
+        self.state.member = Name::default();
+        self.state.member_body = None;
+        Ok(())
+    }
+
+    #[inline]
+    fn name(&mut self, body: Range<usize>, flags: StringFlags) -> Result<(), Stop> {
+        self.hold_limit(body.start.saturating_sub(1), body.len())?;
+        self.check_age(body.end)?;
+        self.state.frames.begin_member();
+        let escaped = flags.contains(StringFlags::ESCAPE);
+        let raw = &self.buf[body.clone()];
+        let name = if escaped {
+            self.scratch.view.read(raw, StringFlags::ESCAPE, false);
+            self.compiled.fields.name(self.scratch.view.decoded(raw))
+        } else {
+            self.compiled.fields.name(raw)
+        };
+        self.state.member = name;
+        self.state.member_body = Some((body.clone(), escaped));
+        // A name that a rule spells out holds nothing.
+        if !flags.is_empty() && name.is_none() && (escaped || Detectors::may_match(raw)) {
+            self.scan_name(&body, flags)?;
+        }
+        if let Some(top) = self.state.frames.top_mut() {
+            let news = name.mask() & !top.seen;
+            top.seen |= news;
+            if news != 0 && top.waiting > 0 {
+                return self.settle_frame(self.state.frames.depth() - 1, false);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn string(&mut self, body: Range<usize>, part: Part, flags: StringFlags) -> Result<usize, Stop> {
+        self.string_value(body, matches!(part, Part::First | Part::Middle), flags)
+    }
+
+    #[inline]
+    fn scalar(&mut self, kind: Scalar, span: Range<usize>) -> Result<(), Stop> {
+        self.state.frames.begin_value();
+        match kind {
+            Scalar::Literal => Ok(()),
+            Scalar::Number => self.number(span),
+        }
+    }
+
+    #[inline]
+    fn document(&mut self, _: usize) -> Result<(), Stop> {
+        if self.nesting == 0 {
+            self.out.emitted.doc += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Decodes `body` into `text`, from the beginning of both.
+pub(crate) fn decode(body: &[u8], text: &mut Vec<u8>, map: &mut obelus_json::map::OffsetMap) {
+    text.clear();
+    map.clear();
+    unescape(body, text, map);
+}
