@@ -1,3 +1,51 @@
+//! The program: reads JSON or text, strikes out customer and payment data, tells what it found.
+//!
+//! Exit codes: 0 done, 1 input or output error, 2 wrong usage or configuration, 3 found something under
+//! `--fail`. Errors are one line on standard error and never hold a value. A reader that closes standard output
+//! early, such as `head`, ends the run quietly: that is no error.
 #![forbid(unsafe_code)]
-//! Placeholder.
-fn main() {}
+
+mod args;
+mod manual;
+mod redact;
+mod rules;
+mod scan;
+
+mod promises;
+
+mod choice;
+mod format;
+
+mod flow;
+mod input;
+mod output;
+
+mod findings;
+mod report;
+
+mod failure;
+mod place;
+
+use args::{Args, Command};
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Redact(args) => redact::run(&args),
+        Command::Scan(args) => scan::run(&args),
+        Command::Rules(command) => rules::run(&command),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::page(command.as_deref()),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(failure) => report_failure(&failure),
+    }
+}
+
+fn report_failure(failure: &Failure) -> ExitCode {
+    report::write_failure(failure);
+    failure.exit()
+}

@@ -1,0 +1,217 @@
+//! What can be said on the command line.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use obelus::{Category, Profile};
+use std::path::PathBuf;
+
+/// Strikes customer and payment data out of JSON and text.
+///
+/// Bytes that are not redacted come out unchanged. On an error nothing more leaves; what has left before is safe.
+#[derive(Debug, Parser)]
+#[command(name = "obelus", version, propagate_version = true, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 input or output error, 2 wrong usage or configuration, \
+3 found something under --fail";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Pass input on with findings replaced
+    Redact(RedactArgs),
+    /// Write findings only, one JSON object a line
+    Scan(ScanArgs),
+    /// Show what is found and why
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Write completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the manual page of the program or of one command
+    Man {
+        /// Which command; the whole program if none is given
+        command: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RedactArgs {
+    /// Write to a file, which appears whole or not at all, or into a folder, each input under its own name
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Write findings to a file, or to standard output with `-` if -o is given
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) findings: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) flow: FlowArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ScanArgs {
+    /// Write findings to a file instead of standard output
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) findings: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) flow: FlowArgs,
+}
+
+/// What `redact` and `scan` share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FlowArgs {
+    /// What to read; standard input if none is given, or for `-`
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the input is; auto decides by file name, then by the first bytes
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: FormatArg,
+    /// What stands in place of a finding
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) transform: TransformArg,
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
+    /// Exit with 3 when anything was found
+    #[arg(long)]
+    pub(crate) fail: bool,
+    /// When to draw progress on the terminal; auto means for files over 64 MiB
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true)]
+    #[arg(default_value_t, default_missing_value = "always")]
+    pub(crate) progress: When,
+    /// How many threads to use; this version has one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) threads: usize,
+}
+
+/// Which rules act.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ChoiceArgs {
+    /// Add a rule file; it wins over the built-in rules and over files named after it
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Act on these categories only
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',', value_parser = categories(), hide_possible_values = true)]
+    pub(crate) only: Vec<Category>,
+    /// Do not act on these categories
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',', value_parser = categories(), hide_possible_values = true)]
+    pub(crate) skip: Vec<Category>,
+    /// Balanced lets last 4, expiry, country and merchant names stay; strict does not
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) profile: ProfileArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// List every rule
+    List {
+        #[command(flatten)]
+        choice: ChoiceArgs,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell all about one rule, or about the rules of a category
+    Explain {
+        /// Id of the rule, as it stands in findings, or a category
+        rule: String,
+        #[command(flatten)]
+        choice: ChoiceArgs,
+    },
+    /// Check rule files, or the built-in rules
+    Test {
+        /// A rule file
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum FormatArg {
+    #[default]
+    Auto,
+    /// One JSON document; scan takes more, each begun on a line of its own
+    Json,
+    /// Any number of JSON documents, one a line or in a row
+    Ndjson,
+    /// Plain UTF-8 text
+    Text,
+    /// Not available yet
+    Form,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum TransformArg {
+    /// The category in square brackets
+    #[default]
+    Label,
+    /// As many characters, with only what may be shown
+    Mask,
+    /// Nothing
+    Remove,
+    /// Not available yet
+    Hash,
+    /// Not available yet
+    Token,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ProfileArg {
+    #[default]
+    Balanced,
+    Strict,
+}
+
+impl From<ProfileArg> for Profile {
+    fn from(profile: ProfileArg) -> Profile {
+        match profile {
+            ProfileArg::Balanced => Profile::Balanced,
+            ProfileArg::Strict => Profile::Strict,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum When {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+fn categories() -> impl TypedValueParser<Value = Category> {
+    let names = Category::ALL.iter().map(|category| category.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Category>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn categories_come_as_a_list() {
+        let args =
+            Args::try_parse_from(["obelus", "scan", "--only", "email,us-ssn", "--skip=phone", "a.json"]);
+        let Ok(Args { command: Command::Scan(scan) }) = args else { panic!("{args:?}") };
+        assert_eq!(scan.flow.choice.only, [Category::Email, Category::UsSsn]);
+        assert_eq!(scan.flow.choice.skip, [Category::Phone]);
+        assert_eq!(scan.flow.files, [PathBuf::from("a.json")]);
+    }
+
+    #[test]
+    fn progress_without_a_word_means_always_and_takes_no_file() {
+        let args = Args::try_parse_from(["obelus", "redact", "--progress", "a.json"]);
+        let Ok(Args { command: Command::Redact(redact) }) = args else { panic!("{args:?}") };
+        assert_eq!(redact.flow.progress, When::Always);
+        assert_eq!(redact.flow.files.len(), 1);
+    }
+}

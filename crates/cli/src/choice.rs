@@ -1,0 +1,90 @@
+//! From arguments to redactors.
+
+use crate::args::{ChoiceArgs, FlowArgs, FormatArg, TransformArg};
+use crate::failure::Failure;
+use crate::input::display_name;
+use obelus::{Builder, Format, Redactor, Transform};
+use std::fs;
+use std::path::Path;
+
+/// The redactors of a run: one for each format, made when first needed.
+#[derive(Debug)]
+pub(crate) struct Redactors {
+    builder: Builder,
+    made: Vec<(Format, Redactor)>,
+}
+
+impl Redactors {
+    /// Reads the rule files and checks the whole configuration, so that nothing is written under a wrong one.
+    pub(crate) fn new(args: &FlowArgs) -> Result<Redactors, Failure> {
+        check_threads(args.threads)?;
+        check_format(args.format)?;
+        let mut builder = builder(&args.choice)?;
+        builder.transform(transform(args.transform)?);
+        let mut redactors = Redactors { builder, made: Vec::new() };
+        redactors.get(Format::Sequence)?;
+        Ok(redactors)
+    }
+
+    pub(crate) fn get(&mut self, format: Format) -> Result<&Redactor, Failure> {
+        let position = match self.made.iter().position(|(made, _)| *made == format) {
+            Some(position) => position,
+            None => {
+                let redactor =
+                    self.builder.format(format).build().map_err(|error| Failure::config(&error))?;
+                self.made.push((format, redactor));
+                self.made.len() - 1
+            }
+        };
+        Ok(&self.made[position].1)
+    }
+}
+
+/// The rules that are chosen, without the rest of a configuration.
+pub(crate) fn builder(args: &ChoiceArgs) -> Result<Builder, Failure> {
+    let mut builder = Redactor::builder();
+    for path in &args.rules {
+        let (text, name) = read_rules(path)?;
+        builder.rules(&text, &name);
+    }
+    builder.profile(args.profile.into()).only(&args.only).skip(&args.skip);
+    Ok(builder)
+}
+
+/// Reads a rule file. Returns its text, and its name as errors tell it.
+pub(crate) fn read_rules(path: &Path) -> Result<(String, String), Failure> {
+    let name = display_name(path);
+    match fs::read_to_string(path) {
+        Ok(text) => Ok((text, name)),
+        Err(error) => {
+            Err(Failure::usage(format!("{name}: cannot read the rule file: {error}: check the path")))
+        }
+    }
+}
+
+fn check_threads(threads: usize) -> Result<(), Failure> {
+    match threads {
+        1 => Ok(()),
+        _ => Err(Failure::usage("--threads: this version works with one thread: leave it out or say 1")),
+    }
+}
+
+fn check_format(format: FormatArg) -> Result<(), Failure> {
+    match format {
+        FormatArg::Form => {
+            Err(Failure::usage("--format: form bodies are not supported yet: json, ndjson and text are"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn transform(transform: TransformArg) -> Result<Transform, Failure> {
+    match transform {
+        TransformArg::Label => Ok(Transform::Label),
+        TransformArg::Mask => Ok(Transform::Mask),
+        TransformArg::Remove => Ok(Transform::Remove),
+        TransformArg::Hash | TransformArg::Token => Err(Failure::usage(
+            "--transform: hash and token are not available yet: label, mask and remove are",
+        )),
+    }
+}

@@ -1,0 +1,8 @@
+//! The program as a user runs it.
+
+mod redact;
+mod scan;
+mod usage;
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot run the program must fail")]
+mod support;
