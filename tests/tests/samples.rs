@@ -1,0 +1,45 @@
+#![forbid(unsafe_code)]
+//! The samples of the corpora hold what they were planted with, and the engine finds just that.
+
+use obelus::Redactor;
+use obelus_tests::{folders, run};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The part of a sample's entry that matters here.
+#[derive(Debug, Deserialize)]
+struct Sample {
+    file: String,
+    expect: BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    sample: Vec<Sample>,
+}
+
+#[test]
+fn what_was_planted_is_found_and_nothing_else() {
+    let folder = folders::workspace().join("corpora");
+    let text = std::fs::read_to_string(folder.join("MANIFEST.toml")).expect("the manifest can be read");
+    let manifest: Manifest = toml::from_str(&text).expect("the manifest is right");
+    let redactor = Redactor::builder().build().expect("the default rules compile");
+    let mut faults = Vec::new();
+    for sample in &manifest.sample {
+        let input = std::fs::read(folder.join(&sample.file)).expect("the sample can be read");
+        let ran = run::whole(&redactor, &input);
+        assert_eq!(ran.error, None, "{}", sample.file);
+        run::check_outside(&input, &ran).expect("clean bytes come out as they are");
+        for size in [1, 1000, 64 << 10] {
+            assert!(run::in_sizes(&redactor, &input, size) == ran, "{} in pieces of {size}", sample.file);
+        }
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for finding in &ran.findings {
+            *counts.entry(finding.category.to_owned()).or_default() += 1;
+        }
+        if counts != sample.expect {
+            faults.push(format!("{}\nplanted {:?}\nfound   {counts:?}", sample.file, sample.expect));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
