@@ -1,0 +1,65 @@
+# What can be run. `just ci` is what must pass before a change is merged.
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Everything that must pass
+ci: fmt clippy test doc deny score bench-smoke
+
+# Formatting
+fmt:
+    cargo fmt --all -- --check
+
+# Lints; a warning is an error
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Every test, in the profile that README names
+test:
+    cargo test --workspace
+
+# Documentation; a warning is an error
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Licences, sources and versions of dependencies; known vulnerabilities where the database can be reached
+deny:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if timeout 120 cargo deny fetch db; then
+        cargo deny check
+    else
+        echo "deny: the advisory database cannot be reached: advisories are NOT checked" >&2
+        cargo deny check bans licenses sources
+    fi
+
+# Evasion and detection cases, where they lie beside the checkout
+score:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if [ -d ../shared/detection ]; then tests/score.sh; else echo "score: no cases beside the checkout"; fi
+
+# Benchmarks still build; what they measure is verified by `test`
+bench-smoke:
+    cargo bench --workspace --no-run
+
+# All benchmarks: minutes, on a quiet machine
+bench:
+    cargo bench --workspace
+
+# Beside rivals
+compare:
+    cargo bench -p obelus-benches -- compare
+
+# One fuzz target for some seconds; needs cargo-fuzz and a nightly toolchain
+fuzz TARGET SECONDS="60":
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz {{TARGET}} -- -max_total_time={{SECONDS}}
+
+# The unsafe code under Miri; needs a nightly toolchain
+miri:
+    cargo +nightly miri test -p obelus-json
+
+# The oldest toolchain that Cargo.toml promises
+msrv:
+    cargo +1.89 check --workspace
