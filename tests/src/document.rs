@@ -237,9 +237,10 @@ impl Maker<'_, '_> {
     /// A planted value in digits of another script, or between invisible characters.
     fn disguised(&mut self) -> String {
         let plain = fill(self.dice.pick(&PLANTED));
-        match self.dice.roll(3) {
+        match self.dice.roll(4) {
             0 => plain.chars().map(|unit| widen(unit, 0xFF10)).collect(),
             1 => plain.chars().map(|unit| widen(unit, 0x0660)).collect(),
+            2 => plain.chars().flat_map(|unit| ['\u{AD}', unit]).collect(),
             _ => plain.chars().flat_map(|unit| [unit, '\u{200B}']).collect(),
         }
     }

@@ -263,7 +263,7 @@ fn held_input_is_not_shown() {
 #[test]
 fn generated_documents_are_worth_reading() {
     let (mut findings, mut nested, mut clean, mut names) = (0, 0, 0, 0);
-    for seed in 0..200usize {
+    for seed in 0..300usize {
         let bytes: Vec<u8> =
             (0..200).map(|at| ((seed * 31 + at * at * 7 + at * seed) % 251).to_le_bytes()[0]).collect();
         let ran = run::whole(label(), &document(&bytes));
@@ -283,5 +283,56 @@ fn fake_keys_are_taken_for_keys() {
         let input = format!(r#"{{"text":"key {} end"}}"#, fill(&format!("<<{mark}>>")));
         let ran = run::whole(label(), input.as_bytes());
         assert!(!ran.findings.is_empty(), "{mark} is not found");
+    }
+}
+
+/// A value that waited as long as it may counts as sensitive, in a typed object as well.
+#[test]
+fn what_waits_too_long_goes() {
+    let filler = r#""y","#.repeat(6000);
+    for input in [
+        format!(
+            r#"{{"object":"charge","x":{{"name":"Jenny Rosen","p":[{filler}"x"],"object":"customer"}}}}"#
+        ),
+        format!(r#"{{"name":"Jenny Rosen","p":[{filler}"x"],"object":"customer"}}"#),
+        format!(r#"{{"name":"Jenny Rosen","p":"{}","object":"product"}}"#, "y ".repeat(10_000)),
+    ] {
+        let output = run::whole(label(), input.as_bytes()).output;
+        assert!(!shown(&output).contains("Jenny"), "{}", shown(&output).chars().take(90).collect::<String>());
+        assert_eq!(run::in_sizes(label(), input.as_bytes(), 1000).output, output);
+    }
+}
+
+/// A value that waits inside another one, and of which nothing is left, ends with it.
+#[test]
+fn values_may_wait_inside_values_and_leave_nothing() {
+    let redactor = obelus::Redactor::builder().transform(obelus::Transform::Remove).build().unwrap();
+    let input =
+        br#"{"name":"{\"id\":\"cus_ObelusTest0001\",\"x\":{\"name\":\"a@example.com","object":"customer"}"#;
+    assert_eq!(redactor.redact(input).unwrap(), br#"{"name":"","object":"customer"}"#);
+}
+
+/// What waits is bounded also where nothing but literals, clean strings and white space come.
+#[test]
+fn waiting_is_bounded_whatever_comes() {
+    for filler in ["null,", r#""aaaaaaaaaa","#, "          "] {
+        let mut stream = label().stream();
+        stream.push(br#"{"name":"x","list":["#, &mut obelus::NullSink).unwrap();
+        for _ in 0..64 {
+            stream.push(filler.repeat(4096).as_bytes(), &mut obelus::NullSink).unwrap();
+            assert!(stream.held_bytes() < 200_000, "{} held", stream.held_bytes());
+        }
+    }
+}
+
+/// A name or number inside a string is as bounded as one outside.
+#[test]
+fn names_and_numbers_in_strings_are_bounded() {
+    for beginning in [r#"{"a":"{\""#, r#"{"a":"[1"#, r#"{"a":"[1   "#] {
+        let mut stream = label().stream();
+        stream.push(beginning.as_bytes(), &mut obelus::NullSink).unwrap();
+        let filler = if beginning.ends_with(' ') { " " } else { "1" }.repeat(64 << 10);
+        let pushed = (0..64).try_for_each(|_| stream.push(filler.as_bytes(), &mut obelus::NullSink));
+        assert!(pushed.is_err(), "{} held", stream.held_bytes());
     }
 }

@@ -29,6 +29,8 @@
 //! A detector sees at most [`BEHIND_MAX`] bytes before and [`AHEAD_MAX`] bytes after the place that made it look.
 //! A secret that goes on beyond that is reported in several matches that touch.
 
+use std::net::IpAddr;
+
 mod category;
 mod detector;
 mod detectors;
@@ -47,5 +49,15 @@ pub use scan::{Carry, Detectors, Match, Piece, RuleIx};
 /// Whether a value of the category belongs to nobody by its form, so that it may stay even under a telling name:
 /// addresses of the machine itself.
 pub fn is_nobody(category: Category, value: &[u8]) -> bool {
-    category == Category::IpAddress && (detectors::is_no_host(value) || value == b"::1" || value == b"::")
+    if category != Category::IpAddress {
+        return false;
+    }
+    // The whole value must be one address: beside it something else could hide.
+    match std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()) {
+        Some(IpAddr::V4(address)) => {
+            address.is_loopback() || address.is_unspecified() || address.is_broadcast()
+        }
+        Some(IpAddr::V6(address)) => address.is_loopback() || address.is_unspecified(),
+        None => false,
+    }
 }

@@ -5,7 +5,7 @@ use crate::level::{Value, Waiting};
 use crate::transform::Transform;
 use crate::wait::Queued;
 use crate::walk::{Stop, Walk};
-use obelus_fields::Verdict;
+use obelus_fields::{ObjectType, Place, Verdict};
 use std::ops::Range;
 
 impl Walk<'_, '_> {
@@ -23,14 +23,23 @@ impl Walk<'_, '_> {
             span,
             chars: Span { start: 0, end: 0 },
         });
-        let frame = self.state.frames.top().map_or(0, |top| top.object);
+        let (frame, subtree) = self.state.frames.top().map_or((0, None), |top| (top.object, top.subtree));
         if let Some(object) = self.state.frames.get_mut(frame) {
             object.waiting += 1;
         }
         let name = self.current_name();
         let original = is_number.then(|| self.buf[range.clone()].to_vec());
         let since = self.state.base + range.start as u64;
-        self.state.waiting.push(Waiting { frame, name, id, at: span.start, since, is_number, original });
+        self.state.waiting.push(Waiting {
+            frame,
+            name,
+            id,
+            at: span.start,
+            since,
+            is_number,
+            subtree,
+            original,
+        });
         Ok(id)
     }
 
@@ -51,7 +60,7 @@ impl Walk<'_, '_> {
         while at < self.state.waiting.len() {
             let waiting = &self.state.waiting[at];
             let verdict = match waiting.frame == frame {
-                true => self.compiled.judge(waiting.name, &place),
+                true => self.compiled.judge(waiting.name, &Place { subtree: waiting.subtree, ..place }),
                 false => Verdict::Undecided,
             };
             match verdict {
@@ -121,8 +130,15 @@ impl Walk<'_, '_> {
     /// What is decided when no more evidence is awaited: as if every doubt were evidence.
     fn closed_verdict(&self, waiting: &Waiting) -> Verdict {
         let mut place = self.state.frames.place(waiting.frame, true);
+        place.subtree = waiting.subtree;
         place.in_scope = true;
-        self.compiled.judge(waiting.name, &place)
+        if place.own == ObjectType::UNKNOWN {
+            place.nearest = ObjectType::UNKNOWN;
+        }
+        match self.compiled.judge(waiting.name, &place) {
+            Verdict::Redact(class) => Verdict::Redact(class),
+            _ => self.compiled.judge(waiting.name, &Place { siblings: u64::MAX, ..place }),
+        }
     }
 
     /// The value being read has waited too long by its own length.
@@ -154,6 +170,7 @@ impl Walk<'_, '_> {
     pub(crate) fn settle_all(&mut self) -> Result<(), Stop> {
         while let Some(waiting) = (!self.state.waiting.is_empty()).then(|| self.state.waiting.remove(0)) {
             let place = self.state.frames.place(waiting.frame, true);
+            let place = Place { subtree: waiting.subtree, ..place };
             let verdict = self.compiled.judge(waiting.name, &place);
             self.settle(&waiting, verdict);
         }

@@ -24,8 +24,6 @@ pub enum ErrorKind {
     Path,
     /// The sink refused; only [`PushError::Sink`] says why.
     Sink,
-    /// The stream was pushed again after an error.
-    Poisoned,
 }
 
 impl Error {
@@ -52,7 +50,6 @@ impl fmt::Display for Error {
             ErrorKind::Hold => f.write_str("member name or number exceeds the hold limit")?,
             ErrorKind::Path => f.write_str("member names on the path exceed the path limit")?,
             ErrorKind::Sink => f.write_str("sink refused output")?,
-            ErrorKind::Poisoned => f.write_str("stream ended with an error before")?,
         }
         write!(f, " at byte {}", self.offset)
     }

@@ -191,9 +191,9 @@ impl Frames {
             in_scope: false,
             waiting: 0,
         };
+        frame.subtree = self.top().and_then(|top| top.subtree);
         if let Some(around) = self.object() {
             frame.nearest = around.nearest;
-            frame.subtree = around.subtree;
             frame.in_scope = around.in_scope;
             if around.own == ObjectType::UNKNOWN {
                 frame.ancestors |= around.ancestors;

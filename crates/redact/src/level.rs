@@ -102,6 +102,8 @@ pub(crate) struct Waiting {
     /// Its offset in the level's text, by which its age is told.
     pub(crate) since: u64,
     pub(crate) is_number: bool,
+    /// The class that a subtree rule gives it.
+    pub(crate) subtree: Option<ClassIx>,
     /// What it says, where the transform needs that.
     pub(crate) original: Option<Vec<u8>>,
 }

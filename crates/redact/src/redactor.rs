@@ -31,7 +31,7 @@ pub struct Limits {
     pub depth_max: usize,
     /// Bytes of one member name or number. Default 1 MiB.
     pub hold_bytes_max: usize,
-    /// Bytes of the pointer to a container. Default 1 MiB.
+    /// Bytes of the pointer to a container. Default 64 KiB.
     pub path_bytes_max: usize,
     /// Strings inside strings that are read as JSON; deeper ones are read as text. Default 8, at most 16.
     pub nesting_max: usize,
@@ -45,7 +45,7 @@ impl Default for Limits {
         Limits {
             depth_max: 1024,
             hold_bytes_max: 1 << 20,
-            path_bytes_max: 1 << 20,
+            path_bytes_max: 64 << 10,
             nesting_max: 8,
             wait_bytes_max: 16 << 10,
         }

@@ -36,6 +36,8 @@ pub struct Stream<'r> {
     base: u64,
     /// What must arrive before another run can get further.
     wants: Wants,
+    /// How long the hold was when a run over it got nowhere.
+    tried_len: usize,
     is_started: bool,
     error: Option<Error>,
 }
@@ -66,6 +68,7 @@ impl<'r> Stream<'r> {
             hold: Vec::new(),
             base: 0,
             wants: Wants::Any,
+            tried_len: 0,
             is_started: false,
             error: None,
         }
@@ -140,7 +143,7 @@ impl<'r> Stream<'r> {
             let taken = rest.len().min(self.hold.len().max(GROW_BYTES));
             let before = self.hold.len();
             self.hold.extend_from_slice(&rest[..taken]);
-            if !self.is_wanted(&rest[..taken]) {
+            if !self.is_worth_a_run(before) || !self.is_wanted(&rest[..taken]) {
                 rest = &rest[taken..];
                 self.check_hold()?;
                 continue;
@@ -156,6 +159,7 @@ impl<'r> Stream<'r> {
             } else {
                 rest = &rest[taken..];
                 self.hold.drain(..need);
+                self.tried_len = if need == 0 { self.hold.len() } else { 0 };
                 self.check_hold()?;
             }
         }
@@ -221,11 +225,21 @@ impl<'r> Stream<'r> {
         }
     }
 
+    /// Whether enough has come since the last run that got nowhere: runs over a long hold that grows byte by byte
+    /// would take time by the square of its length.
+    fn is_worth_a_run(&mut self, before: usize) -> bool {
+        if before < self.tried_len {
+            self.tried_len = 0;
+        }
+        self.tried_len < GROW_BYTES || self.hold.len() >= self.tried_len + self.tried_len / 8
+    }
+
     /// An open name or number must not grow without bound.
     fn check_hold(&self) -> Result<(), Stop> {
-        // Values in progress hold little; anything longer is a name or a number.
-        let max = self.redactor.compiled.limits.hold_bytes_max + GROW_BYTES;
-        if self.hold.len() > max && self.wants != Wants::Any {
+        // String values hold their undecided end only; what is longer is a name or a number, here or in JSON
+        // inside the string, where its escapes may double it at each level.
+        let max = 2 * self.redactor.compiled.limits.hold_bytes_max + GROW_BYTES;
+        if self.hold.len() > max {
             return Err(Stop::Error(Error::new(ErrorKind::Hold, self.base)));
         }
         Ok(())
@@ -271,6 +285,9 @@ impl<'r> Stream<'r> {
         let settled = walk.settled;
         match result {
             Ok(progress) => {
+                if matches!(walk.state.value, Value::None) {
+                    walk.check_age(progress.need_from)?;
+                }
                 self.wants = progress.wants;
                 let settled = settled.unwrap_or(progress.need_from);
                 out.pass(self.base + settled as u64)?;

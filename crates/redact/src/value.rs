@@ -48,6 +48,7 @@ impl Walk<'_, '_> {
             }
             let is_clean = flags.is_empty() || !Detectors::may_match(&self.buf[body.clone()]);
             if verdict == Verdict::Scan && !open && is_clean && !self.begins_json(&body) {
+                self.check_age(body.end)?;
                 return Ok(body.end);
             }
             self.begin_string(&body, open, flags, verdict)?;
@@ -211,7 +212,8 @@ impl Walk<'_, '_> {
         while context_from > 0 && text[context_from] & 0xC0 == 0x80 {
             context_from -= 1;
         }
-        let (settled, again) = (view.end(release), view.start(context_from));
+        let settled = view.end(release);
+        let again = view.start(context_from).min(settled);
         self.replace_matches(body, plain)?;
         Ok(self.resume_at(body, open, settled, again))
     }

@@ -41,6 +41,7 @@ struct Pending {
     /// What to report if it goes; the rule is set then.
     finding: Queued,
     outcome: Outcome,
+    next_id: u64,
 }
 
 /// Output that waits, in order.
@@ -69,6 +70,7 @@ impl Queue {
             findings: (self.findings.len(), usize::MAX),
             finding,
             outcome: Outcome::Open,
+            next_id: 0,
         });
         self.first_id + self.pending.len() as u64 - 1
     }
@@ -76,8 +78,10 @@ impl Queue {
     /// Ends a pending value where the queue now ends.
     pub(crate) fn close(&mut self, id: u64, span: Span, chars: Span) {
         let ends = (self.bytes.len(), self.findings.len());
+        let next_id = self.first_id + self.pending.len() as u64;
         if let Some(pending) = self.find(id) {
             pending.bytes.1 = ends.0;
+            pending.next_id = next_id;
             pending.findings.1 = ends.1;
             pending.finding.span = span;
             pending.finding.chars = chars;
@@ -134,11 +138,11 @@ impl Queue {
                     self.ready.extend_from_slice(&self.findings[findings_done..pending.findings.0]);
                     self.ready.push(pending.finding.clone());
                     (bytes_done, findings_done) = (pending.bytes.1, pending.findings.1);
-                    let end = pending.bytes.1;
+                    let end = pending.next_id;
                     self.pending.pop_front();
                     self.first_id += 1;
                     // Whatever waited inside it is gone with it.
-                    while self.pending.front().is_some_and(|inner| inner.bytes.0 < end) {
+                    while self.first_id < end && !self.pending.is_empty() {
                         self.pending.pop_front();
                         self.first_id += 1;
                     }

@@ -10,7 +10,7 @@ use crate::redactor::Compiled;
 use crate::rules::RuleIx;
 use crate::transform::Transform;
 use obelus_detect::{Carry, Detectors, Piece};
-use obelus_fields::{Name, ObjectType, Subtree, Verdict};
+use obelus_fields::{Name, ObjectType, Place, Subtree, Verdict};
 use obelus_json::string::unescape;
 use obelus_json::{Bracket, Part, Scalar, StringFlags, Visitor};
 use std::ops::Range;
@@ -58,12 +58,13 @@ impl Walk<'_, '_> {
     #[inline]
     pub(crate) fn judge(&self) -> Verdict {
         let frames = &self.state.frames;
-        let (Some(top), Some(object)) = (frames.top(), frames.object()) else { return Verdict::Scan };
+        let Some(top) = frames.top() else { return Verdict::Scan };
         let name = if top.is_array { top.name } else { self.state.member };
-        if name.is_none() && object.subtree.is_none() {
+        if name.is_none() && top.subtree.is_none() {
             return Verdict::Scan;
         }
-        self.compiled.judge(name, &frames.place(top.object, false))
+        let place = Place { subtree: top.subtree, ..frames.place(top.object, false) };
+        self.compiled.judge(name, &place)
     }
 
     /// The name that rules over the current value.
@@ -374,7 +375,7 @@ impl Visitor for Walk<'_, '_> {
     fn scalar(&mut self, kind: Scalar, span: Range<usize>) -> Result<(), Stop> {
         self.state.frames.begin_value();
         match kind {
-            Scalar::Literal => Ok(()),
+            Scalar::Literal => self.check_age(span.end),
             Scalar::Number => self.number(span),
         }
     }

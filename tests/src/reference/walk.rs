@@ -28,7 +28,7 @@ enum Slot {
     /// It depends on what the object `frame` still shows.
     Waits {
         frame: usize,
-        name: Name,
+        spot: Spot,
         value: Value,
         stays: Vec<Slot>,
     },
@@ -69,6 +69,8 @@ struct Spot {
     name: Name,
     /// Whether it is the value of a member and no element.
     is_member: bool,
+    /// The class that a subtree rule gives to what is in an array.
+    under: Option<ClassIx>,
 }
 
 pub(super) struct Walker<'r> {
@@ -94,7 +96,7 @@ impl<'r> Walker<'r> {
 
     pub(super) fn roots(mut self, units: &[Unit], roots: &[Node]) -> Vec<Edit> {
         for root in roots {
-            self.value(units, root, Spot { frame: None, name: Name::NONE, is_member: false });
+            self.value(units, root, Spot { frame: None, name: Name::NONE, is_member: false, under: None });
             self.doc += u64::from(self.nesting == 0);
         }
         self.finish()
@@ -131,7 +133,7 @@ impl<'r> Walker<'r> {
         let around = spot.frame.map(|at| self.frames[at].clone()).unwrap_or_default();
         let mut frame = Frame { name: spot.name, nearest: around.nearest, ..Frame::default() };
         frame.in_scope = around.in_scope;
-        frame.subtree = around.subtree;
+        frame.subtree = spot.under;
         frame.ancestors = spot.name.mask();
         if around.own == ObjectType::UNKNOWN {
             frame.ancestors |= around.ancestors;
@@ -167,7 +169,8 @@ impl<'r> Walker<'r> {
         self.name_findings(&decoded, frame);
         self.frames[frame].siblings |= name.mask();
         self.ask_again(frame, false);
-        let spot = Spot { frame: Some(frame), name, is_member: true };
+        let under = self.frames[frame].subtree;
+        let spot = Spot { frame: Some(frame), name, is_member: true, under };
         match &member.value {
             Some(Node::Object(members)) => {
                 let name = self.rules.fields.container(written.as_bytes(), name);
@@ -177,13 +180,18 @@ impl<'r> Walker<'r> {
             Some(Node::Array(elements)) => {
                 // The `data` array of a list envelope is no name of its own.
                 let is_envelope = written == "data";
+                let member = name;
                 let own = self.rules.fields.container(written.as_bytes(), name);
                 let name = if is_envelope { self.frames[frame].name } else { own };
-                self.array(units, elements, Spot { name, ..spot });
+                let under = match self.rules.fields.subtree(member) {
+                    Some(Subtree::Class(class)) if !is_envelope => Some(class),
+                    _ => spot.under,
+                };
+                self.array(units, elements, Spot { name, under, ..spot });
             }
             Some(value) => {
                 // What goes tells nothing: it would not tell it again.
-                let goes = matches!(self.judge(name, Some(frame), false), Verdict::Redact(_));
+                let goes = matches!(self.judge(spot, false), Verdict::Redact(_));
                 self.value(units, value, spot);
                 if let Node::String(body) = value
                     && !goes
@@ -273,8 +281,9 @@ impl<'r> Walker<'r> {
         }
     }
 
-    fn judge(&self, name: Name, frame: Option<usize>, closed: bool) -> Verdict {
-        match self.rules.fields.verdict(name, &self.place(frame, closed)) {
+    fn judge(&self, spot: Spot, closed: bool) -> Verdict {
+        let place = Place { subtree: spot.under, ..self.place(spot.frame, closed) };
+        match self.rules.fields.verdict(spot.name, &place) {
             Verdict::Redact(class) if !self.rules.is_on(self.rules.fields.class(class).category) => {
                 Verdict::Scan
             }
@@ -306,7 +315,7 @@ impl<'r> Walker<'r> {
         let chars = units.len() as u64;
         let whole = Value { span, chars, text: Some(digits.clone()), is_number: true, path };
         // A card under a name that strings are replaced for is labelled: a mask would be such a string.
-        let is_named = self.judge(spot.name, spot.frame, false) != Verdict::Scan;
+        let is_named = self.judge(spot, false) != Verdict::Scan;
         let card = Value { text: whole.text.clone().filter(|_| !is_named), ..whole.clone() };
         self.decide(whole, spot, |walker| {
             if let Some(rule) = walker.rules.detectors.number(digits.as_bytes()) {
@@ -319,7 +328,8 @@ impl<'r> Walker<'r> {
 
     /// Replaces a value, or reads it with `read`, or leaves that open.
     fn decide(&mut self, value: Value, spot: Spot, read: impl FnOnce(&mut Self)) {
-        match self.judge(spot.name, spot.frame, false) {
+        match self.judge(spot, false) {
+            Verdict::Redact(class) if self.is_nobody(class, &value) => {}
             Verdict::Redact(class) if self.applies(class, &value) => {
                 let edit = self.replace_by_class(&value, class);
                 self.slots.push(Slot::Done(edit));
@@ -329,10 +339,16 @@ impl<'r> Walker<'r> {
                 read(self);
                 let stays = std::mem::replace(&mut self.slots, before);
                 let frame = spot.frame.unwrap_or(usize::MAX);
-                self.slots.push(Slot::Waits { frame, name: spot.name, value, stays });
+                self.slots.push(Slot::Waits { frame, spot, value, stays });
             }
             _ => read(self),
         }
+    }
+
+    fn is_nobody(&self, class: ClassIx, value: &Value) -> bool {
+        let category = self.rules.fields.class(class).category;
+        let text = value.text.as_deref().unwrap_or_default();
+        !value.is_number && obelus_detect::is_nobody(category, text.as_bytes())
     }
 
     fn applies(&self, class: ClassIx, value: &Value) -> bool {
@@ -343,14 +359,13 @@ impl<'r> Walker<'r> {
     fn ask_again(&mut self, frame: usize, closed: bool) {
         let slots = std::mem::take(&mut self.slots);
         for slot in slots {
-            let Slot::Waits { frame: own, name, value, stays } = slot else {
+            let Slot::Waits { frame: own, spot, value, stays } = slot else {
                 self.slots.push(slot);
                 continue;
             };
-            let verdict =
-                if own == frame { self.judge(name, Some(frame), closed) } else { Verdict::Undecided };
+            let verdict = if own == frame { self.judge(spot, closed) } else { Verdict::Undecided };
             match verdict {
-                Verdict::Undecided => self.slots.push(Slot::Waits { frame: own, name, value, stays }),
+                Verdict::Undecided => self.slots.push(Slot::Waits { frame: own, spot, value, stays }),
                 Verdict::Redact(class) if self.applies(class, &value) => {
                     let edit = self.replace_by_class(&value, class);
                     self.slots.push(Slot::Done(edit));

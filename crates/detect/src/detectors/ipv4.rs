@@ -73,7 +73,7 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 /// Whether an address belongs to no machine in particular: loopback, unspecified, broadcast (RFC 1122, 3.2.1.3).
-pub(crate) fn is_nobody(address: &[u8]) -> bool {
+fn is_nobody(address: &[u8]) -> bool {
     address.starts_with(b"127.") || address == b"0.0.0.0" || address == b"255.255.255.255"
 }
 

@@ -27,8 +27,6 @@ mod tokens;
 mod url_credentials;
 mod vendors;
 
-pub(crate) use ipv4::is_nobody as is_no_host;
-
 /// Every detector. To add one, add a file and a line.
 pub(crate) const ALL: &[&[Detector]] = &[
     card::DETECTORS,
