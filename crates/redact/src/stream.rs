@@ -301,6 +301,9 @@ impl<'r> Stream<'r> {
                 }
                 Cause::Stop(stop) => Err(stop),
                 Cause::Syntax(error) => {
+                    if matches!(walk.state.value, Value::None) {
+                        walk.check_age(fault.need_from)?;
+                    }
                     let settled = settled.unwrap_or(fault.need_from);
                     out.pass(self.base + settled as u64)?;
                     let at = self.base + error.at as u64;

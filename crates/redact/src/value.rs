@@ -36,6 +36,8 @@ impl Walk<'_, '_> {
         flags: StringFlags,
     ) -> Result<usize, Stop> {
         if matches!(self.state.value, Value::None) {
+            // Before the value can be evidence: a run that ended here would have done it.
+            self.check_age(body.start)?;
             if open && body.len() < WHOLE_BYTES_MAX {
                 self.settled = Some(body.start);
                 return Ok(body.start);

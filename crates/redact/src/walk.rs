@@ -181,6 +181,7 @@ impl Walk<'_, '_> {
 
     /// A number: replaced by a string if its name or its digits say so.
     fn number(&mut self, span: Range<usize>) -> Result<(), Stop> {
+        self.check_age(span.start)?;
         self.hold_limit(span.start, span.len())?;
         let verdict = self.judge();
         let pending = match verdict {
@@ -339,6 +340,8 @@ impl Visitor for Walk<'_, '_> {
 
     #[inline]
     fn name(&mut self, body: Range<usize>, flags: StringFlags) -> Result<(), Stop> {
+        // First what is due before the name: a run that ended there would have done it.
+        self.check_age(body.start.saturating_sub(1))?;
         self.hold_limit(body.start.saturating_sub(1), body.len())?;
         self.check_age(body.end)?;
         self.state.frames.begin_member();
