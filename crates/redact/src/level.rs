@@ -97,7 +97,7 @@ pub(crate) struct Waiting {
     pub(crate) name: Name,
     /// Its entry in the queue.
     pub(crate) id: u64,
-    /// Its offset in the stream.
+    /// Where it begins in the stream.
     pub(crate) at: u64,
     /// Its offset in the level's text, by which its age is told.
     pub(crate) since: u64,

@@ -110,7 +110,7 @@ impl Walk<'_, '_> {
     }
 
     /// The name being read may hold findings: replaces them. Names are always labelled, with a number from the
-    /// object's second on, so that two names never become one.
+    /// object's second on, so that two replaced names never become one.
     fn scan_name(&mut self, body: &Range<usize>, flags: StringFlags) -> Result<(), Stop> {
         let name = &self.buf[body.clone()];
         let Scratch { view, matches, bytes, .. } = &mut *self.scratch;

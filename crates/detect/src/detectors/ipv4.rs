@@ -59,7 +59,7 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
         return None;
     }
     let end = end_of_address(view, start)?;
-    // The widest version has a digit a part; an address like that is as good as never anybody's.
+    // Four parts of one digit are far more often a version than somebody's address.
     let is_short = end - start == 7;
     if is_nobody(view.bytes(start, end)) || is_short || is_versioned(view, start) {
         return None;
