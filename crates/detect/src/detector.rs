@@ -14,6 +14,18 @@ pub const BEHIND_MAX: usize = 128;
 /// How many bytes from the place that made it look a detector may see.
 pub const AHEAD_MAX: usize = 8192;
 
+/// How strong the evidence of a finding is, weakest first.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Level {
+    /// A cue that is as often wrong as right: a lone given name.
+    Possible,
+    /// Form and context agree, or a form that is rarely something else.
+    #[default]
+    Likely,
+    /// A form that hardly comes about by chance: check digits, a vendor's prefix.
+    Certain,
+}
+
 /// One rule: where it may begin, what makes it valid, what it is about.
 pub struct Detector {
     /// The stable name, kebab-case.
@@ -32,6 +44,8 @@ pub struct Detector {
     pub non_examples: &'static [Example],
     /// Which name a finding gets where several match: the highest.
     pub(crate) rank: u8,
+    /// How strong the evidence of its findings is.
+    pub level: Level,
     /// Where to look. One of the windows holds at the position `find` is asked about.
     pub(crate) triggers: Triggers,
     /// How many bytes before the position it may see, at most `BEHIND_MAX - lead`.

@@ -41,7 +41,7 @@ mod tables;
 mod view;
 
 pub use category::{Category, UnknownCategory};
-pub use detector::{AHEAD_MAX, BEHIND_MAX, Detector, Example};
+pub use detector::{AHEAD_MAX, BEHIND_MAX, Detector, Example, Level};
 pub use fold::fold;
 pub use mask::mask;
 pub use scan::{Carry, Detectors, Match, Piece, RuleIx};

@@ -2,8 +2,8 @@
 //!
 //! A [`Window`] looks at eight bytes around a position, at the fixed distances [`OFFSETS`], and asks of each
 //! whether it is in a set. Distances are spread because the shapes worth finding are: a date and a card number
-//! differ little in their first five bytes and plainly at the eighth. Windows share sixteen buckets in two banks
-//! of eight, one bit each, so that one table look-up per distance and bank answers for all of them:
+//! differ little in their first five bytes and plainly at the eighth. Windows share buckets in banks of eight
+//! ([`BUCKETS`]), one bit each, so that one table look-up per distance and bank answers for all of them:
 //!
 //! ```text
 //! hit(i) = table[0][b[i]] & table[1][b[i+1]] & table[2][b[i+2]] & … & table[7][b[i+10]]
@@ -70,8 +70,11 @@ impl ByteSet {
     }
 }
 
+/// How many banks of eight buckets there are.
+const BANKS: usize = 3;
+
 /// How many buckets windows share.
-pub const BUCKETS: usize = 16;
+pub const BUCKETS: usize = 8 * BANKS;
 
 /// One shape: a set for each of [`OFFSETS`], and the bucket (below [`BUCKETS`]) that reports it.
 #[derive(Clone, Copy, Debug)]
@@ -158,27 +161,27 @@ impl Bank {
 /// Windows compiled to one table per distance and bank.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    pub(crate) banks: [Bank; 2],
+    pub(crate) banks: [Bank; BANKS],
 }
 
 impl Filter {
     /// Compiles `windows`.
     pub fn new(windows: &[Window]) -> Filter {
-        Filter { banks: [Bank::new(windows, 0), Bank::new(windows, 8)] }
+        Filter { banks: [Bank::new(windows, 0), Bank::new(windows, 8), Bank::new(windows, 16)] }
     }
 
     /// The buckets with a candidate at `text[at]`: the specification of the vector code.
     ///
     /// Bytes past the end count as zero bytes.
     #[inline]
-    pub fn buckets_at(&self, text: &[u8], at: usize) -> u16 {
-        let [first, second] = &self.banks;
-        u16::from(first.buckets_at(text, at)) | u16::from(second.buckets_at(text, at)) << 8
+    pub fn buckets_at(&self, text: &[u8], at: usize) -> u32 {
+        let banks = self.banks.iter().rev();
+        banks.fold(0, |bits, bank| bits << 8 | u32::from(bank.buckets_at(text, at)))
     }
 
     /// Calls `found(position, buckets)` for every candidate in `text[from..]`, in order.
     #[inline]
-    pub fn candidates(&self, arch: Arch, text: &[u8], from: usize, found: impl FnMut(usize, u16)) {
+    pub fn candidates(&self, arch: Arch, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
         arch.candidates(self, text, from, found);
     }
 
@@ -187,7 +190,7 @@ impl Filter {
         &self,
         text: &[u8],
         from: usize,
-        mut found: impl FnMut(usize, u16),
+        mut found: impl FnMut(usize, u32),
     ) {
         let mut base = from;
         let mut padded = [0; 64 + SPAN];

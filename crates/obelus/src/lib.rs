@@ -60,7 +60,7 @@
 //! plain text, not forms, not archives, not images.
 
 pub use obelus_redact::{
-    Arch, BuildError, Builder, Category, Error, ErrorKind, Finding, Format, Limits, NullSink, PackError,
-    Profile, PushError, Redactor, RuleInfo, Sink, Span, Stream, SyntaxKind, Transform, UnknownCategory,
-    WriteSink, rule_files,
+    Arch, BuildError, Builder, Category, Error, ErrorKind, Finding, Format, Level, Limits, NullSink,
+    PackError, Profile, PushError, Redactor, RuleInfo, Sink, Span, Stream, SyntaxKind, Transform,
+    UnknownCategory, WriteSink, rule_files,
 };

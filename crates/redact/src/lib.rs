@@ -43,7 +43,7 @@ mod walk;
 
 pub use error::{Error, ErrorKind, PushError};
 pub use finding::{Finding, Span};
-pub use obelus_detect::{Category, UnknownCategory};
+pub use obelus_detect::{Category, Level, UnknownCategory};
 pub use obelus_fields::{PackError, Profile};
 pub use obelus_json::{Arch, SyntaxKind};
 pub use redactor::{BuildError, Builder, Format, Limits, Redactor};

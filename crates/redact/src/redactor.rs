@@ -4,7 +4,7 @@ use crate::error::{Error, PushError};
 use crate::rules::{RuleInfo, Rules};
 use crate::stream::Stream;
 use crate::transform::Transform;
-use obelus_detect::{Category, Detectors};
+use obelus_detect::{Category, Detectors, Level};
 use obelus_fields::{Fields, Name, PackError, PackFile, Place, Profile, Verdict};
 use obelus_json::Arch;
 use std::fmt;
@@ -143,6 +143,7 @@ pub struct Builder {
     format: Format,
     limits: Limits,
     arch: Option<Arch>,
+    level: Level,
     only: Vec<Category>,
     skip: Vec<Category>,
 }
@@ -191,6 +192,12 @@ impl Builder {
         self
     }
 
+    /// Acts on findings whose evidence is at least as strong. Default: likely. Rules over member names do not ask.
+    pub fn level(&mut self, level: Level) -> &mut Builder {
+        self.level = level;
+        self
+    }
+
     /// Acts on these categories only.
     pub fn only(&mut self, categories: &[Category]) -> &mut Builder {
         self.only.extend_from_slice(categories);
@@ -223,7 +230,7 @@ impl Builder {
         let is_on = |category: Category| {
             (self.only.is_empty() || self.only.contains(&category)) && !self.skip.contains(&category)
         };
-        let detectors = Detectors::new(|detector| is_on(detector.category));
+        let detectors = Detectors::new(|detector| is_on(detector.category) && detector.level >= self.level);
         let classes_on: Vec<bool> = fields.classes().iter().map(|class| is_on(class.category)).collect();
         if detectors.detectors().is_empty() && !classes_on.contains(&true) {
             return Err(BuildError(BuildErrorKind::NoRule));

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{SHORT_TOKEN_BUCKET, WORD_BUCKET, is_glued};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const TOKEN68: Class = Class::ALNUM.with(b"-._~+/=");
@@ -28,6 +28,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("Authorization: Bearer [secret]"),
         ],
         rank: 190,
+        level: Level::Certain,
         triggers: Triggers::Windows(&[Window::head(
             WORD_BUCKET,
             &[
@@ -60,6 +61,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("basic functionality12"),
         ],
         rank: 190,
+        level: Level::Certain,
         triggers: Triggers::Windows(&[Window {
             sets: [
                 ByteSet::of(b"bB"),

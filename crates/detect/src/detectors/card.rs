@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{DIGITS_BUCKET, IBAN_BUCKET, is_glued};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 /// What may stand between two digits.
@@ -51,6 +51,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("424242******4242"),
     ],
     rank: 180,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[
         // Nobody groups the first four digits, unless it is all of them.
         Window {

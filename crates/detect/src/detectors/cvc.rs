@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{WORD_BUCKET, is_glued};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 /// What may follow a word directly: it is over, or it is `cvv2`.
@@ -34,6 +34,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("security codes 1234"),
     ],
     rank: 120,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[
         Window {
             sets: [

@@ -7,7 +7,7 @@ use obelus_json::filter::{ByteSet, Window};
 use super::url_credentials::user_info;
 use super::{AT_BUCKET, SIGNS_BUCKET};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const LOCAL_LEN_MAX: usize = 64;
@@ -75,6 +75,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("<EMAIL_1> [email] user@localhost @example.com jane@"),
         ],
         rank: 150,
+        level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window::head(AT_BUCKET, &[ByteSet::of(b"@")]),
             Window::literal(SIGNS_BUCKET, AT_SIGNS[1]),
@@ -111,6 +112,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("*****.*****@example.com"),
         ],
         rank: 140,
+        level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window::head(AT_BUCKET, &[ByteSet::of(b"@")]),
             Window::head(

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{IBAN_BUCKET, is_glued};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::tables::iban_lengths;
 use crate::view::{Class, View};
 
@@ -34,6 +34,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("ZZ89370400440532013000"),
     ],
     rank: 185,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[Window {
         sets: [CAPITAL, CAPITAL, ByteSet::DIGIT, ByteSet::DIGIT, BODY, BODY, BODY, BODY],
         bucket: IBAN_BUCKET,

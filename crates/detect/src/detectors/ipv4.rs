@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{DOT_BUCKET, is_glued};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const DIGIT_OR_DOT: ByteSet = ByteSet::DIGIT.or(ByteSet::of(b"."));
@@ -32,6 +32,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("12.50 1.234.567"),
     ],
     rank: 90,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[Window {
         sets: [
             ByteSet::of(b"."),

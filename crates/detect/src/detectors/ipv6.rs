@@ -7,7 +7,7 @@ use obelus_json::filter::{ByteSet, Window};
 use super::ipv4::end_of_address;
 use super::{COLON_BUCKET, GAP_BUCKET};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const HEX_OR_COLON: ByteSet = ByteSet::HEX.or(ByteSet::of(b":"));
@@ -34,6 +34,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("00:11:22:33:44:55:66:77"),
     ],
     rank: 95,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[
         Window::head(GAP_BUCKET, &[ByteSet::of(b":"), ByteSet::of(b":")]),
         // The first of seven colons: a time of day is over before the distances 9 and 10.

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::SHORT_TOKEN_BUCKET;
 use crate::Category;
-use crate::detector::{AHEAD_MAX, Detector, Example, Find, Triggers};
+use crate::detector::{AHEAD_MAX, Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const PART: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"-_"));
@@ -32,6 +32,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("xeyJhbGciOiJub25lIn0.AAAAAAAAAAAA.AAAAAAAA"),
     ],
     rank: 200,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[Window {
         sets: [ByteSet::of(b"e"), ByteSet::of(b"y"), ByteSet::of(b"J"), PART, PART, PART, PART, PART],
         bucket: SHORT_TOKEN_BUCKET,

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{EDGE_BUCKET, LABEL_BUCKET, ids};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const VALUE: Class = Class::ALNUM.with(b"_-+/=.~");
@@ -45,6 +45,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("password: [secret] token: <EMAIL_1> password: ********"),
     ],
     rank: 60,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[
         labelled(LABEL_BUCKET, [b"cC", b"rR", b"eE", b"tT"], BETWEEN),
         labelled(LABEL_BUCKET, [b"oO", b"kK", b"eE", b"nN"], BETWEEN),

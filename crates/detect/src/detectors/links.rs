@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 /// What a link consists of.
@@ -27,6 +27,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("https://stripe.com/pricing"),
         ],
         rank: 195,
+        level: Level::Certain,
         triggers: Triggers::Literals(&[b"stripe.com/"]),
         behind: 24,
         ahead: 2048,
@@ -44,6 +45,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         examples: &[Example::new("post to ", &["https://hooks.slack", ".com/services/T000/B000/XXXX"], ".")],
         non_examples: &[Example::none("https://api.slack.com/services/x and hooks.slack.com/")],
         rank: 195,
+        level: Level::Certain,
         triggers: Triggers::Literals(&[b"slack.com/services/"]),
         behind: 24,
         ahead: 1024,

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::COLON_BUCKET;
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 pub(super) const DETECTORS: &[Detector] = &[Detector {
@@ -24,6 +24,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("12:30:45 00:1b:44:11:3a 00:1b:44:11:3a:b7:01 a00:1b:44:11:3a:b7"),
     ],
     rank: 80,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[Window {
         sets: [
             ByteSet::of(b":"),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use crate::Category;
-use crate::detector::{AHEAD_MAX, Detector, Example, Find, Triggers};
+use crate::detector::{AHEAD_MAX, Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const BASE64: Class = Class::ALNUM.with(b"+/=");
@@ -39,6 +39,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("look for -----BEGIN RSA PRI", &[], "VATE KEY----- in logs"),
     ],
     rank: 220,
+    level: Level::Certain,
     triggers: Triggers::Literals(&[b"-----BEGIN "]),
     behind: 0,
     ahead: AHEAD_MAX,

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{GROUP_BUCKET, SIGNS_BUCKET, is_glued, number_at};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::tables::calling_codes;
 use crate::view::{Class, View};
 
@@ -37,6 +37,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("+1 12 items"),
         ],
         rank: 100,
+        level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window::head(
                 SIGNS_BUCKET,
@@ -91,6 +92,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("2026-04-07 10:15"),
         ],
         rank: 98,
+        level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window {
                 sets: [

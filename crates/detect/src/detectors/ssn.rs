@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{GROUP_BUCKET, WORD_BUCKET, is_glued, number_at};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 /// `ecurity`, in any case: the rest tells which word it is.
@@ -49,6 +49,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("SSN field is empty: ___-__-____"),
         ],
         rank: 160,
+        level: Level::Certain,
         triggers: Triggers::Windows(&[Window {
             sets: [
                 ByteSet::DIGIT,
@@ -89,6 +90,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("ssn [us-ssn] 5"),
         ],
         rank: 155,
+        level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window {
                 sets: [

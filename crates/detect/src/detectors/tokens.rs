@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::SHORT_TOKEN_BUCKET;
 use crate::Category;
-use crate::detector::{Body, Detector, Example, Find, Triggers};
+use crate::detector::{Body, Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const BASE64URL: Class = Class::IDENT;
@@ -31,6 +31,7 @@ pub(super) const fn row(
         examples: &[],
         non_examples: &[],
         rank: 200,
+        level: Level::Certain,
         triggers: Triggers::Literals(literals),
         behind: 1,
         ahead: AHEAD,

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::AT_BUCKET;
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 /// What user and password may consist of.
@@ -32,6 +32,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("postgres://[secret]@db.example.com/app"),
     ],
     rank: 205,
+    level: Level::Certain,
     triggers: Triggers::Windows(&[Window::head(AT_BUCKET, &[ByteSet::of(b"@")])]),
     behind: 128,
     ahead: 8,

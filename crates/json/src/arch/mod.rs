@@ -124,7 +124,7 @@ impl Arch {
 
     /// Calls `found` for each position from `from` on at which the filter reports buckets.
     #[inline]
-    pub(crate) fn candidates(self, filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u16)) {
+    pub(crate) fn candidates(self, filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
         match self.0 {
             Set::Scalar => filter.candidates_with::<Scalar>(text, from, found),
             // SAFETY: an `Arch` with this set exists only where `available` found the features.
@@ -169,7 +169,7 @@ unsafe fn run_avx512<V: Visitor>(
 /// * The machine has AVX2 and BMI1.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1")]
-unsafe fn candidates_avx2(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u16)) {
+unsafe fn candidates_avx2(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
     filter.candidates_with::<Avx2>(text, from, found);
 }
 
@@ -177,6 +177,6 @@ unsafe fn candidates_avx2(filter: &Filter, text: &[u8], from: usize, found: impl
 /// * The machine has AVX-512 BW and VBMI, and BMI1.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
-unsafe fn candidates_avx512(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u16)) {
+unsafe fn candidates_avx512(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
     filter.candidates_with::<Avx512>(text, from, found);
 }

@@ -5,7 +5,7 @@
 
 use super::Vector;
 use crate::block::Bytes;
-use crate::filter::{Filter, OFFSETS, SPAN};
+use crate::filter::{BUCKETS, Filter, OFFSETS, SPAN};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
@@ -83,7 +83,7 @@ impl Vector for Avx2 {
         unsafe {
             let low_half = _mm256_set1_epi8(0x0F);
             let zero = _mm256_setzero_si256();
-            let mut hits = [[_mm256_set1_epi8(-1); 2]; 2];
+            let mut hits = [[_mm256_set1_epi8(-1); BUCKETS / 8]; 2];
             for (idx, offset) in OFFSETS.iter().enumerate() {
                 for (half, hits) in hits.iter_mut().enumerate() {
                     let v = _mm256_loadu_si256(text.as_ptr().add(32 * half + offset).cast());
@@ -99,8 +99,9 @@ impl Vector for Avx2 {
                     }
                 }
             }
-            let none = hits.map(|[first, second]| {
-                _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_or_si256(first, second), zero))
+            let none = hits.map(|banks| {
+                let any = banks.into_iter().fold(zero, |any, hits| _mm256_or_si256(any, hits));
+                _mm256_movemask_epi8(_mm256_cmpeq_epi8(any, zero))
             });
             !join(none[0], none[1])
         }
@@ -136,7 +137,7 @@ impl Vector for Avx512 {
         // SAFETY: the entry point has AVX-512 VBMI; the last load begins at OFFSETS[7] = SPAN - 1 and ends at
         // 64 + SPAN - 1; each table is 128 bytes.
         unsafe {
-            let mut hits = [_mm512_set1_epi8(-1); 2];
+            let mut hits = [_mm512_set1_epi8(-1); BUCKETS / 8];
             for (idx, offset) in OFFSETS.iter().enumerate() {
                 let v = _mm512_loadu_si512(text.as_ptr().add(*offset).cast());
                 for (hits, bank) in hits.iter_mut().zip(&filter.banks) {
@@ -145,7 +146,7 @@ impl Vector for Avx512 {
                     *hits = _mm512_and_si512(*hits, _mm512_permutex2var_epi8(low, v, high));
                 }
             }
-            let hits = _mm512_or_si512(hits[0], hits[1]);
+            let hits = hits.into_iter().fold(_mm512_setzero_si512(), |any, hits| _mm512_or_si512(any, hits));
             _mm512_test_epi8_mask(hits, hits)
         }
     }
