@@ -9,7 +9,7 @@ use crate::reference::Reference;
 use crate::run::{self, Found, Ran};
 use obelus::{Arch, Format, Limits, Profile, Redactor, Transform};
 use obelus_json::filter::Filter;
-use obelus_json::{Bracket, Cause, Lexer, Mode, Part, Scalar, StringFlags, SyntaxKind, Visitor};
+use obelus_json::{Bracket, Cause, Hits, Lexer, Mode, Part, Scalar, StringFlags, SyntaxKind, Visitor};
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -54,12 +54,18 @@ impl Visitor for Lexemes {
         Ok(())
     }
 
-    fn name(&mut self, body: Range<usize>, _: StringFlags) -> Result<(), Infallible> {
+    fn name(&mut self, body: Range<usize>, _: StringFlags, _: Hits<'_>) -> Result<(), Infallible> {
         self.add('n', body);
         Ok(())
     }
 
-    fn string(&mut self, body: Range<usize>, part: Part, _: StringFlags) -> Result<usize, Infallible> {
+    fn string(
+        &mut self,
+        body: Range<usize>,
+        part: Part,
+        _: StringFlags,
+        _: Hits<'_>,
+    ) -> Result<usize, Infallible> {
         let end = body.end;
         match (part, self.seen.last_mut()) {
             (Part::Middle | Part::Last, Some((_, open))) => {

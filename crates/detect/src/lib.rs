@@ -35,6 +35,7 @@ mod category;
 mod detector;
 mod detectors;
 mod fold;
+mod literals;
 mod mask;
 mod scan;
 mod tables;

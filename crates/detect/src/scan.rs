@@ -28,6 +28,7 @@ use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 
 use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
 use crate::detectors::{self, ALL, token_bucket};
+use crate::literals::Literals;
 use crate::view::{Class, View};
 
 /// The length from which a cluster takes in no more matches.
@@ -101,8 +102,11 @@ struct Inheritance {
 pub struct Detectors {
     detectors: Vec<&'static Detector>,
     filter: Filter,
-    /// For each bucket of the filter, whom to ask.
+    /// For each bucket of the filter, whom to ask: those that look for shapes, not for literals.
     asked: [Vec<RuleIx>; BUCKETS],
+    /// Those that look for literals, and the buckets in which they are reported.
+    literals: Literals,
+    literal_buckets: u32,
     lead_max: usize,
     card: Option<RuleIx>,
 }
@@ -114,18 +118,28 @@ impl Detectors {
             ALL.iter().copied().flatten().filter(|detector| keep(detector)).collect();
         let mut windows: Vec<Window> = Vec::new();
         let mut asked = [const { Vec::new() }; BUCKETS];
+        let (mut literals, mut literal_buckets) = (Literals::new(), 0);
         for (rule, detector) in (0..).zip(&detectors) {
+            if let Triggers::Literals(of_detector) = detector.triggers {
+                of_detector.iter().for_each(|literal| literals.add(literal, rule));
+            }
             for window in windows_of(detector) {
+                windows.push(window);
+                if matches!(detector.triggers, Triggers::Literals(_)) {
+                    literal_buckets |= 1 << window.bucket;
+                    continue;
+                }
                 let bucket: &mut Vec<RuleIx> = &mut asked[usize::from(window.bucket) % BUCKETS];
                 if bucket.last() != Some(&rule) {
                     bucket.push(rule);
                 }
-                windows.push(window);
             }
         }
         Detectors {
             filter: Filter::new(&windows),
             asked,
+            literals,
+            literal_buckets,
             lead_max: detectors.iter().map(|detector| detector.lead).max().unwrap_or(0),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
             detectors,
@@ -165,6 +179,18 @@ impl Detectors {
         if out.len() == first && carry.0.is_none() {
             return release(piece, known);
         }
+        self.conclude(piece, known, carry, out, first)
+    }
+
+    /// Makes findings of the matches `out[first..]`.
+    fn conclude(
+        &self,
+        piece: Piece<'_>,
+        known: usize,
+        carry: &mut Carry,
+        out: &mut Vec<Match>,
+        first: usize,
+    ) -> usize {
         if let Some(matches) = out.get_mut(first..) {
             matches.sort_unstable_by_key(|found| (found.start, Reverse(found.end), found.rule));
         }
@@ -172,6 +198,40 @@ impl Detectors {
         let at = self.settle(piece, known, carry, out, first);
         out.drain(first..matches_end);
         at
+    }
+
+    /// Asks the detectors of some buckets about one position.
+    #[inline]
+    fn ask_all(&self, buckets: u32, piece: Piece<'_>, at: usize, answer: &mut impl FnMut(Answer)) {
+        if buckets & self.literal_buckets != 0 {
+            for rule in self.literals.beginning(piece.text.get(at..).unwrap_or_default()) {
+                answer(self.ask(rule, piece, at));
+            }
+        }
+        let mut bits = buckets;
+        while bits != 0 {
+            for &rule in &self.asked[bits.trailing_zeros() as usize] {
+                answer(self.ask(rule, piece, at));
+            }
+            bits &= bits - 1;
+        }
+    }
+
+    /// Appends the findings of `text`, which is whole, in order. `positions`, counted from `base`, are where the
+    /// filter may report buckets.
+    #[inline]
+    pub fn scan_at(&self, text: &[u8], positions: &[usize], base: usize, out: &mut Vec<Match>) {
+        let (first, piece) = (out.len(), Piece { text, from: 0, open: false });
+        for at in positions.iter().filter_map(|position| position.checked_sub(base)) {
+            self.ask_all(self.filter.buckets_at(text, at), piece, at, &mut |answer| {
+                if let Answer::Match(found) = answer {
+                    out.push(found);
+                }
+            });
+        }
+        if out.len() > first {
+            self.conclude(piece, text.len(), &mut Carry::default(), out, first);
+        }
     }
 
     /// Appends all matches that begin behind `from`; returns up to where every candidate is decided.
@@ -183,17 +243,11 @@ impl Detectors {
             if at >= known {
                 return;
             }
-            let mut bits = buckets;
-            while bits != 0 {
-                for &rule in &self.asked[bits.trailing_zeros() as usize] {
-                    match self.ask(rule, piece, at) {
-                        Answer::Nothing => {}
-                        Answer::Match(found) => out.push(found),
-                        Answer::Undecided => known = at,
-                    }
-                }
-                bits &= bits - 1;
-            }
+            self.ask_all(buckets, piece, at, &mut |answer| match answer {
+                Answer::Nothing => {}
+                Answer::Match(found) => out.push(found),
+                Answer::Undecided => known = at,
+            });
         });
         known
     }

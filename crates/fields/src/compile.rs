@@ -220,6 +220,8 @@ impl<'p> Compiler<'p> {
                 steps.push(self.step(draft)?);
             }
             rules.steps = steps.len() - rules.first_step;
+            rules.always =
+                steps.get(rules.first_step).filter(|step| step.is_always()).map(|step| step.verdict);
         }
         let patterns = self.patterns();
         let masks = self.masks(first, &patterns)?;

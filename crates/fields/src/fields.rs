@@ -72,6 +72,8 @@ pub struct Class {
 /// What is known about a name beyond its conditions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NameRules {
+    /// The verdict, if the first rule has no condition.
+    pub(crate) always: Option<Verdict>,
     pub(crate) first_step: usize,
     pub(crate) steps: usize,
     pub(crate) subtree: Option<Subtree>,
@@ -181,7 +183,10 @@ impl Fields {
         if name.mask & ACTS == 0 && place.subtree.is_none() {
             return Verdict::Scan;
         }
-        self.weigh(name, place)
+        match self.names[usize::from(name.id)].always {
+            Some(verdict) => verdict,
+            None => self.weigh(name, place),
+        }
     }
 
     /// A class.

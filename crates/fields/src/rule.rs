@@ -49,6 +49,11 @@ impl Step {
         }
     }
 
+    /// Whether there is no condition.
+    pub(crate) fn is_always(&self) -> bool {
+        *self == Step::always(self.verdict)
+    }
+
     pub(crate) fn truth(&self, place: &Place, types: Types) -> Truth {
         if self.parents != 0 && self.parents & place.parent == 0
             || self.ancestors != 0 && self.ancestors & place.ancestors == 0

@@ -64,7 +64,7 @@ impl Table {
     /// The number of a spelling, or zero.
     #[inline]
     pub(crate) fn find(&self, raw: &[u8]) -> u16 {
-        if raw.len() > self.len_max || raw.is_empty() {
+        if raw.len().wrapping_sub(1) >= self.len_max {
             return 0;
         }
         let ends = Ends::of(raw);
@@ -114,10 +114,14 @@ impl Table {
 
     #[inline]
     fn is_between(&self, entry: Entry, raw: &[u8]) -> bool {
-        raw.len() <= 2 * END || {
-            let (between, at) = (between(raw), entry.between_at as usize);
-            self.text[at..at + between.len()].eq_ignore_ascii_case(between)
-        }
+        raw.len() <= 2 * END || self.is_long(entry, raw)
+    }
+
+    // Apart, so that shorter names need no registers for it.
+    #[inline(never)]
+    fn is_long(&self, entry: Entry, raw: &[u8]) -> bool {
+        let (between, at) = (between(raw), entry.between_at as usize);
+        self.text[at..at + between.len()].eq_ignore_ascii_case(between)
     }
 }
 
@@ -128,8 +132,10 @@ impl Ends {
             (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
         } else if let (Some(head), Some(tail)) = (raw.first_chunk(), raw.last_chunk()) {
             (u32::from_le_bytes(*head).into(), u32::from_le_bytes(*tail).into())
+        } else if let [first, .., last] = *raw {
+            (u16::from_le_bytes([first, raw[1]]).into(), last.into())
         } else {
-            raw.iter().fold((0, 0), |(head, _), &byte| (head << 8 | u64::from(byte), u64::from(byte)))
+            (raw.first().copied().unwrap_or(0).into(), 0)
         };
         Ends { head: head | FOLD, tail: tail | FOLD }
     }
@@ -138,7 +144,7 @@ impl Ends {
     fn hash(self, len: usize) -> u64 {
         let mixed = self.head ^ self.tail.rotate_left(27) ^ (len as u64) << 56;
         let product = mixed.wrapping_mul(MULTIPLIER);
-        (product ^ product >> 32).wrapping_mul(MULTIPLIER)
+        product ^ product >> 32
     }
 }
 

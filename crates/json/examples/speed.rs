@@ -4,7 +4,7 @@
 //! its best round, so that what else the machine does falls out.
 
 use obelus_json::filter::{ByteSet, Filter, Window};
-use obelus_json::{Arch, Bracket, Lexer, Mode, Part, Scalar, StringFlags, Visitor};
+use obelus_json::{Arch, Bracket, Hits, Lexer, Mode, Part, Scalar, StringFlags, Visitor};
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -34,12 +34,12 @@ impl Visitor for Count {
         Ok(())
     }
 
-    fn name(&mut self, _: Range<usize>, _: StringFlags) -> Result<(), ()> {
+    fn name(&mut self, _: Range<usize>, _: StringFlags, _: Hits<'_>) -> Result<(), ()> {
         self.names += 1;
         Ok(())
     }
 
-    fn string(&mut self, body: Range<usize>, _: Part, flags: StringFlags) -> Result<usize, ()> {
+    fn string(&mut self, body: Range<usize>, _: Part, flags: StringFlags, _: Hits<'_>) -> Result<usize, ()> {
         self.strings += 1;
         self.flagged += usize::from(flags.contains(StringFlags::CANDIDATE));
         Ok(body.end)

@@ -144,30 +144,30 @@ impl Bank {
         }
         Bank { tables, low, high }
     }
-
-    #[inline]
-    fn buckets_at(&self, text: &[u8], at: usize) -> u8 {
-        let mut bits = u8::MAX;
-        for (table, offset) in self.tables.iter().zip(OFFSETS) {
-            bits &= table[usize::from(text.get(at + offset).copied().unwrap_or(0) & 0x7F)];
-            if bits == 0 {
-                break;
-            }
-        }
-        bits
-    }
 }
 
 /// Windows compiled to one table per distance and bank.
 #[derive(Clone, Debug)]
 pub struct Filter {
     pub(crate) banks: [Bank; BANKS],
+    /// The tables of all banks side by side.
+    wide: Box<[[u32; 128]; 8]>,
 }
 
 impl Filter {
     /// Compiles `windows`.
     pub fn new(windows: &[Window]) -> Filter {
-        Filter { banks: [Bank::new(windows, 0), Bank::new(windows, 8), Bank::new(windows, 16)] }
+        let banks = [Bank::new(windows, 0), Bank::new(windows, 8), Bank::new(windows, 16)];
+        let mut wide = Box::new([[0; 128]; 8]);
+        for (distance, table) in wide.iter_mut().enumerate() {
+            for (byte, entry) in table.iter_mut().enumerate() {
+                *entry = banks
+                    .iter()
+                    .rev()
+                    .fold(0, |bits, bank| bits << 8 | u32::from(bank.tables[distance][byte]));
+            }
+        }
+        Filter { banks, wide }
     }
 
     /// The buckets with a candidate at `text[at]`: the specification of the vector code.
@@ -175,8 +175,17 @@ impl Filter {
     /// Bytes past the end count as zero bytes.
     #[inline]
     pub fn buckets_at(&self, text: &[u8], at: usize) -> u32 {
-        let banks = self.banks.iter().rev();
-        banks.fold(0, |bits, bank| bits << 8 | u32::from(bank.buckets_at(text, at)))
+        let rest = text.get(at..).unwrap_or_default();
+        let bits = |byte: u8, table: &[u32; 128]| table[usize::from(byte & 0x7F)];
+        if let Some(part) = rest.first_chunk::<SPAN>() {
+            return self
+                .wide
+                .iter()
+                .zip(OFFSETS)
+                .fold(u32::MAX, |all, (table, offset)| all & bits(part[offset], table));
+        }
+        let byte = |offset| rest.get(offset).copied().unwrap_or(0);
+        self.wide.iter().zip(OFFSETS).fold(u32::MAX, |all, (table, offset)| all & bits(byte(offset), table))
     }
 
     /// Calls `found(position, buckets)` for every candidate in `text[from..]`, in order.

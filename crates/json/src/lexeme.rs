@@ -104,6 +104,20 @@ impl BitOrAssign for StringFlags {
     }
 }
 
+/// Where in a name or string value the filter reports buckets: offsets in the buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hits<'h>(pub(crate) Option<&'h [usize]>);
+
+impl<'h> Hits<'h> {
+    /// All of them, in order, and perhaps some more; none if the string is not whole or there are too many to keep.
+    ///
+    /// The filter sees what stands behind the string, too: a hit near its end may be none of the string alone.
+    #[inline]
+    pub fn all(self) -> Option<&'h [usize]> {
+        self.0
+    }
+}
+
 /// Is told, in order, what a buffer holds. All offsets are in the buffer of the run.
 pub trait Visitor {
     /// What makes a visitor stop the run.
@@ -116,14 +130,20 @@ pub trait Visitor {
     fn close(&mut self, bracket: Bracket, at: usize) -> Result<(), Self::Stop>;
 
     /// A member name, always whole; `body` is what stands between the quotation marks.
-    fn name(&mut self, body: Range<usize>, flags: StringFlags) -> Result<(), Self::Stop>;
+    fn name(&mut self, body: Range<usize>, flags: StringFlags, hits: Hits<'_>) -> Result<(), Self::Stop>;
 
     /// A string value or a part of it; `flags` speak of exactly this range. A part that is not the last ends
     /// neither inside an escape or a character nor between the halves of a surrogate pair.
     ///
     /// For [`Part::First`] and [`Part::Middle`] the answer is the offset from which the value must be presented
     /// again: anywhere in `body`, its end included, where such a part could end. For the others it is not used.
-    fn string(&mut self, body: Range<usize>, part: Part, flags: StringFlags) -> Result<usize, Self::Stop>;
+    fn string(
+        &mut self,
+        body: Range<usize>,
+        part: Part,
+        flags: StringFlags,
+        hits: Hits<'_>,
+    ) -> Result<usize, Self::Stop>;
 
     /// A number or literal, always whole.
     fn scalar(&mut self, kind: Scalar, span: Range<usize>) -> Result<(), Self::Stop>;

@@ -15,7 +15,7 @@
 //! The strings of a document that comes in two chunks:
 //!
 //! ```
-//! use obelus_json::{Arch, Bracket, Lexer, Mode, Part, Scalar, StringFlags, Visitor, filter::Filter};
+//! use obelus_json::{Arch, Bracket, Hits, Lexer, Mode, Part, Scalar, StringFlags, Visitor, filter::Filter};
 //! use std::{convert::Infallible, ops::Range};
 //!
 //! #[derive(Default)]
@@ -24,13 +24,13 @@
 //! impl Visitor for Bytes {
 //!     type Stop = Infallible;
 //!
-//!     fn string(&mut self, body: Range<usize>, _: Part, _: StringFlags) -> Result<usize, Infallible> {
+//!     fn string(&mut self, body: Range<usize>, _: Part, _: StringFlags, _: Hits<'_>) -> Result<usize, Infallible> {
 //!         self.0 += body.len();
 //!         Ok(body.end) // nothing of it is needed again
 //!     }
 //! #   fn open(&mut self, _: Bracket, _: usize) -> Result<(), Infallible> { Ok(()) }
 //! #   fn close(&mut self, _: Bracket, _: usize) -> Result<(), Infallible> { Ok(()) }
-//! #   fn name(&mut self, _: Range<usize>, _: StringFlags) -> Result<(), Infallible> { Ok(()) }
+//! #   fn name(&mut self, _: Range<usize>, _: StringFlags, _: Hits<'_>) -> Result<(), Infallible> { Ok(()) }
 //! #   fn scalar(&mut self, _: Scalar, _: Range<usize>) -> Result<(), Infallible> { Ok(()) }
 //! #   fn document(&mut self, _: usize) -> Result<(), Infallible> { Ok(()) }
 //!     // open, close, name, scalar and document do nothing
@@ -68,5 +68,5 @@ pub mod string;
 
 pub use arch::Arch;
 pub use error::{Cause, Fault, SyntaxError, SyntaxKind};
-pub use lexeme::{Bracket, Part, Scalar, StringFlags, Visitor};
+pub use lexeme::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 pub use lexer::{Lexer, Mode, Progress, Wants};

@@ -15,13 +15,16 @@ use crate::arch::{self, Vector};
 use crate::block::{Block, Bytes, Carry};
 use crate::error::{Cause, Fault, SyntaxError, SyntaxKind};
 use crate::filter::{Filter, SPAN, live_bits, pad};
-use crate::lexeme::{Bracket, Part, Scalar, StringFlags, Visitor};
+use crate::lexeme::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 use crate::lexer::{Lexer, Mode, Progress, State, Wants};
 use crate::scalar::{Verdict, is_delimiter, look, quick};
 use crate::string::{cut, escape_flags};
 
 /// How much is validated as UTF-8 at a time: it should still be in the first cache when it is scanned.
 const VALIDATE_BYTES: usize = 16 << 10;
+
+/// How many hits of a string value are kept.
+const HITS_MAX: usize = 48;
 
 /// Why the grammar stops at an event.
 enum Halt<S> {
@@ -59,6 +62,10 @@ pub(crate) struct Run<'r, V> {
     flags: StringFlags,
     /// What could come where the open name begins.
     before_name: State,
+    /// The first candidates in the open string.
+    hits: [usize; HITS_MAX],
+    /// How many there were.
+    hits_len: usize,
 }
 
 impl<'r, V: Visitor> Run<'r, V> {
@@ -77,6 +84,8 @@ impl<'r, V: Visitor> Run<'r, V> {
             root_end: 0,
             flags: StringFlags::default(),
             before_name: State::Name,
+            hits: [0; HITS_MAX],
+            hits_len: 0,
         }
     }
 
@@ -175,6 +184,7 @@ impl<'r, V: Visitor> Run<'r, V> {
                 State::InName | State::InString => {
                     let seen = live_bits(bit) & !live_bits(self.open_at.saturating_sub(base));
                     let flags = self.flags | marks.within(seen);
+                    self.note_hits(marks.candidate & seen, base);
                     if bad >> bit & 1 == 1 {
                         self.flags = flags;
                         Err(bad_in_string(block.escaped >> bit & 1 == 1, at))
@@ -196,7 +206,9 @@ impl<'r, V: Visitor> Run<'r, V> {
         }
         self.lexer.state = state;
         if matches!(state, State::InString | State::InName) {
-            self.flags |= marks.within(live & !live_bits(self.open_at.saturating_sub(base)));
+            let seen = live & !live_bits(self.open_at.saturating_sub(base));
+            self.flags |= marks.within(seen);
+            self.note_hits(marks.candidate & seen, base);
         }
         Ok(())
     }
@@ -277,13 +289,27 @@ impl<'r, V: Visitor> Run<'r, V> {
     fn open_string(&mut self, state: State, at: usize) -> State {
         self.open_at = at + 1;
         self.flags = StringFlags::default();
+        self.hits_len = 0;
         state
+    }
+
+    /// Keeps the candidates of the open string.
+    #[inline(always)]
+    fn note_hits(&mut self, mut bits: u64, base: usize) {
+        while bits != 0 {
+            if let Some(hit) = self.hits.get_mut(self.hits_len) {
+                *hit = base + bits.trailing_zeros() as usize;
+            }
+            self.hits_len += 1;
+            bits &= bits - 1;
+        }
     }
 
     #[inline(always)]
     fn close_name(&mut self, at: usize, flags: StringFlags) -> Step<V::Stop> {
         let begin = self.open_at - 1;
-        self.visitor.name(self.open_at..at, flags).map_err(|stop| Halt::Stop(stop, begin))?;
+        let hits = Hits(self.hits.get(..self.hits_len));
+        self.visitor.name(self.open_at..at, flags, hits).map_err(|stop| Halt::Stop(stop, begin))?;
         Ok(State::Colon)
     }
 
@@ -292,7 +318,8 @@ impl<'r, V: Visitor> Run<'r, V> {
         let part = if std::mem::take(&mut self.lexer.has_part) { Part::Last } else { Part::Whole };
         // A value that goes on has no quotation mark here.
         let begin = self.open_at - usize::from(part == Part::Whole);
-        self.visitor.string(self.open_at..at, part, flags).map_err(|stop| Halt::Stop(stop, begin))?;
+        let hits = Hits(self.hits.get(..self.hits_len).filter(|_| part == Part::Whole));
+        self.visitor.string(self.open_at..at, part, flags, hits).map_err(|stop| Halt::Stop(stop, begin))?;
         self.end_value(at + 1)
     }
 
@@ -421,7 +448,7 @@ impl<'r, V: Visitor> Run<'r, V> {
                 let part = if self.lexer.has_part { Part::Last } else { Part::Whole };
                 let begin = self.open_at - usize::from(part == Part::Whole);
                 let stop = |stop| Fault { need_from: begin, cause: Cause::Stop(stop) };
-                self.visitor.string(self.open_at..end, part, self.flags).map_err(stop)?;
+                self.visitor.string(self.open_at..end, part, self.flags, Hits::default()).map_err(stop)?;
                 end
             }
             State::InString => self.report_part(end, self.carry.escaped == 1)?,
@@ -467,7 +494,7 @@ impl<'r, V: Visitor> Run<'r, V> {
         let part = if is_first { Part::First } else { Part::Middle };
         let begin = self.open_at - usize::from(is_first);
         let stop = |stop| Fault { need_from: begin, cause: Cause::Stop(stop) };
-        self.visitor.string(self.open_at..end, part, self.flags).map_err(stop)
+        self.visitor.string(self.open_at..end, part, self.flags, Hits::default()).map_err(stop)
     }
 }
 

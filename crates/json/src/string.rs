@@ -4,56 +4,80 @@ use crate::lexeme::StringFlags;
 use crate::map::OffsetMap;
 use memchr::memchr;
 
-/// Decodes the escapes of a string body, appending to `text`, which must be empty, as `map` must be.
+/// How many bytes are copied at once.
+const PIECE: usize = 8;
+
+/// Decodes the escapes of a string body into `text`, which must be empty, as `map` must be.
 ///
 /// Lone surrogates become U+FFFD. What is no escape of RFC 8259 stays as it is written.
 pub fn unescape(body: &[u8], text: &mut Vec<u8>, map: &mut OffsetMap) {
-    text.reserve(body.len() + 8);
-    let mut at = 0;
-    loop {
-        // Eight bytes at a time, of which those before a backslash are kept.
-        while let Some(chunk) = body[at..].first_chunk() {
-            text.extend_from_slice(chunk);
-            let Some(skip) = backslash_in(chunk) else {
-                at += 8;
-                continue;
-            };
-            text.truncate(text.len() - 8 + skip);
-            at = decode_escape(body, at + skip, text, map);
-        }
-        match body[at..].iter().position(|&byte| byte == b'\\') {
-            None => break,
-            Some(skip) => {
-                text.extend_from_slice(&body[at..at + skip]);
-                at = decode_escape(body, at + skip, text, map);
+    // Decoded text is never longer than its source; a piece may be written a little beyond its end.
+    text.resize(body.len() + PIECE, 0);
+    let (mut at, mut text_at) = (0, 0);
+    while let Some(piece) = body.get(at..).and_then(<[u8]>::first_chunk::<PIECE>) {
+        text[text_at..text_at + PIECE].copy_from_slice(piece);
+        let Some(skip) = backslash_in(piece) else {
+            at += PIECE;
+            text_at += PIECE;
+            continue;
+        };
+        at += skip;
+        text_at += skip;
+        // In JSON inside JSON the next backslash is near, and nearly always a simple escape.
+        match body.get(at + 1).map(|letter| SIMPLE_ESCAPES[usize::from(*letter)]) {
+            Some(character) if character != 0 => {
+                text[text_at] = character;
+                map.push(text_at, 1, at, 2);
+                at += 2;
+                text_at += 1;
             }
+            _ => (at, text_at) = decode_escape(body, at, text, text_at, map),
         }
     }
-    text.extend_from_slice(&body[at..]);
+    while let Some(&byte) = body.get(at) {
+        if byte == b'\\' {
+            (at, text_at) = decode_escape(body, at, text, text_at, map);
+        } else {
+            text[text_at] = byte;
+            at += 1;
+            text_at += 1;
+        }
+    }
+    text.truncate(text_at);
 }
 
-/// Decodes the escape at `at`; returns where it ends.
-#[inline]
-fn decode_escape(body: &[u8], at: usize, text: &mut Vec<u8>, map: &mut OffsetMap) -> usize {
-    let text_at = text.len();
-    if let Some(&[_, letter]) = body[at..].first_chunk()
-        && let Some(character) = simple_escape(letter)
-    {
-        text.push(character);
-        map.push(text_at, 1, at, 2);
-        return at + 2;
-    }
+/// Decodes the escape at `at` to `text_at`; returns where both end.
+fn decode_escape(
+    body: &[u8],
+    at: usize,
+    text: &mut [u8],
+    text_at: usize,
+    map: &mut OffsetMap,
+) -> (usize, usize) {
     let (len, character) = escape(&body[at..]);
-    match character {
-        Some(character) => {
-            let mut bytes = [0; 4];
-            text.extend_from_slice(character.encode_utf8(&mut bytes).as_bytes());
-            map.push(text_at, text.len() - text_at, at, len);
-        }
-        None => text.extend_from_slice(&body[at..at + len]),
+    let mut bytes = [0; 4];
+    let decoded = match character {
+        Some(character) => character.encode_utf8(&mut bytes).as_bytes(),
+        None => &body[at..at + len],
+    };
+    text[text_at..text_at + decoded.len()].copy_from_slice(decoded);
+    if character.is_some() {
+        map.push(text_at, decoded.len(), at, len);
     }
-    at + len
+    (at + len, text_at + decoded.len())
 }
+
+/// What a backslash and a letter stand for; zero for `u` and for what is no escape.
+const SIMPLE_ESCAPES: [u8; 256] = {
+    let mut table = [0; 256];
+    let pairs = b"\"\"\\\\//b\x08f\x0Cn\nr\rt\t";
+    let mut idx = 0;
+    while idx < pairs.len() {
+        table[pairs[idx] as usize] = pairs[idx + 1];
+        idx += 2;
+    }
+    table
+};
 
 /// The first backslash of eight bytes.
 #[inline]
@@ -78,20 +102,6 @@ fn next_backslash(text: &[u8]) -> Option<usize> {
         at += 8;
     }
     memchr(b'\\', &text[at..]).map(|skip| at + skip)
-}
-
-/// What a backslash and a letter stand for, but for `u`.
-#[inline]
-fn simple_escape(letter: u8) -> Option<u8> {
-    Some(match letter {
-        b'"' | b'\\' | b'/' => letter,
-        b'b' => 8,
-        b'f' => 0xC,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        _ => return None,
-    })
 }
 
 /// Counts the code points of the decoded body; a surrogate pair is one, a lone surrogate is one.

@@ -11,11 +11,11 @@ use crate::finding::Span;
 use crate::level::{Level, Scratch, Source, Value};
 use crate::transform::is_label;
 use crate::walk::{Stop, Walk, decode};
-use obelus_detect::{BEHIND_MAX, Detectors, Piece, is_nobody};
+use obelus_detect::{BEHIND_MAX, Category, Detectors, Piece, is_nobody};
 use obelus_fields::{ClassIx, Verdict};
 use obelus_json::filter::SPAN;
 use obelus_json::string::count_chars;
-use obelus_json::{Cause, Mode, StringFlags};
+use obelus_json::{Cause, Hits, Mode, StringFlags};
 use std::ops::Range;
 
 /// Values shorter than this are held until they are whole, in bytes of the level's buffer.
@@ -34,6 +34,7 @@ impl Walk<'_, '_> {
         body: Range<usize>,
         open: bool,
         flags: StringFlags,
+        hits: Hits<'_>,
     ) -> Result<usize, Stop> {
         if matches!(self.state.value, Value::None) {
             // Before the value can be evidence: a run that ended here would have done it.
@@ -48,10 +49,21 @@ impl Walk<'_, '_> {
             if !open && !matches!(verdict, Verdict::Redact(_)) {
                 self.note(&body, flags)?;
             }
-            let is_clean = flags.is_empty() || !Detectors::may_match(&self.buf[body.clone()]);
-            if verdict == Verdict::Scan && !open && is_clean && !self.begins_json(&body) {
-                self.check_age(body.end)?;
-                return Ok(body.end);
+            if let Verdict::Redact(class) = verdict
+                && !open
+            {
+                return self.replace_whole(&body, class, flags);
+            }
+            if verdict == Verdict::Scan && !open && !self.begins_json(&body) {
+                if flags.is_empty() || !Detectors::may_match(&self.buf[body.clone()]) {
+                    self.check_age(body.end)?;
+                    return Ok(body.end);
+                }
+                if flags == StringFlags::CANDIDATE
+                    && let Some(hits) = hits.all()
+                {
+                    return self.read_whole(&body, hits);
+                }
             }
             self.begin_string(&body, open, flags, verdict)?;
         }
@@ -72,7 +84,7 @@ impl Walk<'_, '_> {
             self.state.value = Value::Stay;
             return Ok(());
         }
-        if is_short && (self.is_id(value) || is_label(value)) {
+        if self.stays(value) {
             self.state.value = Value::Stay;
             return Ok(());
         }
@@ -81,7 +93,7 @@ impl Walk<'_, '_> {
                 self.state.value = Value::Stay;
                 return Ok(());
             }
-            return self.begin_replacement(body, class, flags, is_short);
+            return self.begin_replacement(body, class, flags);
         }
         if verdict == Verdict::Undecided {
             let id = self.defer(body, false)?;
@@ -121,21 +133,13 @@ impl Walk<'_, '_> {
         body: &Range<usize>,
         class: ClassIx,
         flags: StringFlags,
-        is_short: bool,
     ) -> Result<(), Stop> {
         let value = &self.buf[body.clone()];
         let category = self.out.rules.get(self.out.rules.of_class(class)).category;
         let start = self.source.start(body.start);
         self.out.pass(start)?;
-        let Scratch { view, bytes, .. } = &mut *self.scratch;
-        bytes.clear();
-        if is_short {
-            view.read(value, flags, false);
-            self.compiled.transform.render(category, view.decoded(value), bytes);
-        } else {
-            self.compiled.transform.unseen().render(category, b"", bytes);
-        }
-        self.out.write(bytes)?;
+        self.render(value, category, flags);
+        self.out.write(&self.scratch.bytes)?;
         self.state.value = Value::Go { class, start };
         Ok(())
     }
@@ -186,6 +190,60 @@ impl Walk<'_, '_> {
         self.state.clear_value();
         self.settled = None;
         self.check_age(body.end)
+    }
+
+    /// Has the detectors read a whole value that is its own view, where the lexer saw candidates.
+    fn read_whole(&mut self, body: &Range<usize>, hits: &[usize]) -> Result<usize, Stop> {
+        let value = &self.buf[body.clone()];
+        let matches = &mut self.scratch.matches;
+        matches.clear();
+        self.compiled.detectors.scan_at(value, hits, body.start, matches);
+        if !matches.is_empty() && !self.stays(value) {
+            self.scratch.view.read(value, StringFlags::default(), true);
+            self.replace_matches(body, false)?;
+        }
+        self.check_age(body.end)?;
+        Ok(body.end)
+    }
+
+    /// Replaces a whole value under a sensitive name, unless it is of a kind that stays.
+    fn replace_whole(
+        &mut self,
+        body: &Range<usize>,
+        class: ClassIx,
+        flags: StringFlags,
+    ) -> Result<usize, Stop> {
+        let value = &self.buf[body.clone()];
+        let rule = self.out.rules.of_class(class);
+        let category = self.out.rules.get(rule).category;
+        let is_short = value.len() < WHOLE_BYTES_MAX;
+        let stays = value.is_empty() || self.stays(value) || (is_short && is_nobody(category, value));
+        if !stays {
+            self.render(value, category, flags);
+            let span = self.raw(body);
+            self.out.replace(span, &self.scratch.bytes)?;
+            let chars = self.chars(body);
+            self.found(rule, span, Span { start: 0, end: chars })?;
+        }
+        self.check_age(body.end)?;
+        Ok(body.end)
+    }
+
+    /// Writes what replaces a value under a sensitive name to `scratch.bytes`.
+    fn render(&mut self, value: &[u8], category: Category, flags: StringFlags) {
+        let Scratch { view, bytes, .. } = &mut *self.scratch;
+        bytes.clear();
+        if value.len() < WHOLE_BYTES_MAX {
+            view.read(value, flags, false);
+            self.compiled.transform.render(category, view.decoded(value), bytes);
+        } else {
+            self.compiled.transform.unseen().render(category, b"", bytes);
+        }
+    }
+
+    /// Whether a value stays unread: an object id, or what a redaction left.
+    fn stays(&self, value: &[u8]) -> bool {
+        value.len() < WHOLE_BYTES_MAX && (self.is_id(value) || is_label(value))
     }
 
     /// Has the detectors read `body`, of which `context` bytes were read before. Returns from where on the text

@@ -12,7 +12,7 @@ use crate::transform::Transform;
 use obelus_detect::{Carry, Detectors, Piece};
 use obelus_fields::{Name, ObjectType, Place, Subtree, Verdict};
 use obelus_json::string::unescape;
-use obelus_json::{Bracket, Part, Scalar, StringFlags, Visitor};
+use obelus_json::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 use std::ops::Range;
 
 /// Why a run stops.
@@ -111,18 +111,24 @@ impl Walk<'_, '_> {
 
     /// The name being read may hold findings: replaces them. Names are always labelled, with a number from the
     /// object's second on, so that two replaced names never become one.
-    fn scan_name(&mut self, body: &Range<usize>, flags: StringFlags) -> Result<(), Stop> {
+    fn scan_name(&mut self, body: &Range<usize>, flags: StringFlags, hits: Hits<'_>) -> Result<(), Stop> {
         let name = &self.buf[body.clone()];
         let Scratch { view, matches, bytes, .. } = &mut *self.scratch;
-        view.read(name, flags, false);
         matches.clear();
-        let mut carry = Carry::default();
-        let text = view.text(name);
-        let piece = Piece { text, from: 0, open: false };
-        self.compiled.detectors.scan(self.compiled.arch, piece, &mut carry, matches);
+        match hits.all() {
+            Some(hits) if flags == StringFlags::CANDIDATE => {
+                self.compiled.detectors.scan_at(name, hits, body.start, matches);
+            }
+            _ => {
+                view.read(name, flags, false);
+                let piece = Piece { text: view.text(name), from: 0, open: false };
+                self.compiled.detectors.scan(self.compiled.arch, piece, &mut Carry::default(), matches);
+            }
+        }
         if matches.is_empty() {
             return Ok(());
         }
+        view.read(name, flags, false);
         bytes.clear();
         let mut redacted = Vec::new();
         let mut text_done = 0;
@@ -339,11 +345,15 @@ impl Visitor for Walk<'_, '_> {
     }
 
     #[inline]
-    fn name(&mut self, body: Range<usize>, flags: StringFlags) -> Result<(), Stop> {
+    fn name(&mut self, body: Range<usize>, flags: StringFlags, hits: Hits<'_>) -> Result<(), Stop> {
         // First what is due before the name: a run that ended there would have done it.
-        self.check_age(body.start.saturating_sub(1))?;
+        if !self.state.waiting.is_empty() {
+            self.check_age(body.start.saturating_sub(1))?;
+        }
         self.hold_limit(body.start.saturating_sub(1), body.len())?;
-        self.check_age(body.end)?;
+        if !self.state.waiting.is_empty() {
+            self.check_age(body.end)?;
+        }
         self.state.frames.begin_member();
         let escaped = flags.contains(StringFlags::ESCAPE);
         let raw = &self.buf[body.clone()];
@@ -357,7 +367,7 @@ impl Visitor for Walk<'_, '_> {
         self.state.member_body = Some((body.clone(), escaped));
         // A name that a rule spells out holds nothing.
         if !flags.is_empty() && name.is_none() && (escaped || Detectors::may_match(raw)) {
-            self.scan_name(&body, flags)?;
+            self.scan_name(&body, flags, hits)?;
         }
         if let Some(top) = self.state.frames.top_mut() {
             let news = name.mask() & !top.seen;
@@ -370,8 +380,14 @@ impl Visitor for Walk<'_, '_> {
     }
 
     #[inline]
-    fn string(&mut self, body: Range<usize>, part: Part, flags: StringFlags) -> Result<usize, Stop> {
-        self.string_value(body, matches!(part, Part::First | Part::Middle), flags)
+    fn string(
+        &mut self,
+        body: Range<usize>,
+        part: Part,
+        flags: StringFlags,
+        hits: Hits<'_>,
+    ) -> Result<usize, Stop> {
+        self.string_value(body, matches!(part, Part::First | Part::Middle), flags, hits)
     }
 
     #[inline]

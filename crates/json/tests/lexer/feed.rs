@@ -2,7 +2,7 @@
 
 use crate::oracle::{Event, Outcome};
 use obelus_json::filter::{ByteSet, Filter, Window};
-use obelus_json::{Arch, Bracket, Cause, Lexer, Mode, Part, Scalar, StringFlags, Visitor, Wants};
+use obelus_json::{Arch, Bracket, Cause, Hits, Lexer, Mode, Part, Scalar, StringFlags, Visitor, Wants};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -43,15 +43,17 @@ impl Recorder<'_> {
     }
 
     /// The flags are those of this range; candidates may be too many.
-    fn check(&self, range: &Range<usize>, flags: StringFlags) {
+    fn check(&self, range: &Range<usize>, flags: StringFlags, hits: Hits<'_>) {
         let body = &self.buf[range.clone()];
         let units = units(body);
         assert_eq!(flags.contains(StringFlags::ESCAPE), body.contains(&b'\\'), "escape in {range:?}");
         assert_eq!(flags.contains(StringFlags::NON_ASCII), !body.is_ascii(), "non-ASCII in {range:?}");
         let has_unicode = units.iter().any(|&at| body[at..].starts_with(b"\\u"));
         assert_eq!(flags.contains(StringFlags::UNICODE_ESCAPE), has_unicode, "\\u in {range:?}");
-        if (0..body.len()).any(|at| FILTER.buckets_at(body, at) != 0) {
+        for at in (0..body.len()).filter(|&at| FILTER.buckets_at(body, at) != 0) {
             assert!(flags.contains(StringFlags::CANDIDATE), "candidate in {range:?}");
+            let is_known = hits.all().is_none_or(|hits| hits.contains(&(range.start + at)));
+            assert!(is_known, "no hit at {at} of {range:?}");
         }
     }
 
@@ -104,13 +106,19 @@ impl Visitor for Recorder<'_> {
         self.add(Event::Close(bracket, self.base + at))
     }
 
-    fn name(&mut self, body: Range<usize>, flags: StringFlags) -> Result<(), ()> {
-        self.check(&body, flags);
+    fn name(&mut self, body: Range<usize>, flags: StringFlags, hits: Hits<'_>) -> Result<(), ()> {
+        self.check(&body, flags, hits);
         self.add(Event::Name(self.absolute(&body)))
     }
 
-    fn string(&mut self, body: Range<usize>, part: Part, flags: StringFlags) -> Result<usize, ()> {
-        self.check(&body, flags);
+    fn string(
+        &mut self,
+        body: Range<usize>,
+        part: Part,
+        flags: StringFlags,
+        hits: Hits<'_>,
+    ) -> Result<usize, ()> {
+        self.check(&body, flags, hits);
         let at = self.absolute(&body);
         assert_eq!(self.out.open.is_some(), matches!(part, Part::Middle | Part::Last), "{part:?}");
         let start = match self.out.open.take() {

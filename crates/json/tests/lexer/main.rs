@@ -5,7 +5,7 @@ mod oracle;
 
 use feed::{Again, DEPTH_MAX, feed};
 use obelus_json::filter::Filter;
-use obelus_json::{Arch, Bracket, Cause, Lexer, Mode, Part, Scalar, StringFlags, SyntaxKind, Visitor};
+use obelus_json::{Arch, Bracket, Cause, Hits, Lexer, Mode, Part, Scalar, StringFlags, SyntaxKind, Visitor};
 use proptest::prelude::*;
 use std::ops::Range;
 
@@ -243,11 +243,17 @@ impl Visitor for StopAt {
         self.count(at)
     }
 
-    fn name(&mut self, body: Range<usize>, _: StringFlags) -> Result<(), usize> {
+    fn name(&mut self, body: Range<usize>, _: StringFlags, _: Hits<'_>) -> Result<(), usize> {
         self.count(body.start - 1)
     }
 
-    fn string(&mut self, body: Range<usize>, part: Part, _: StringFlags) -> Result<usize, usize> {
+    fn string(
+        &mut self,
+        body: Range<usize>,
+        part: Part,
+        _: StringFlags,
+        _: Hits<'_>,
+    ) -> Result<usize, usize> {
         let is_quoted = matches!(part, Part::Whole | Part::First);
         self.count(body.start - usize::from(is_quoted))?;
         Ok(body.end)
