@@ -18,15 +18,18 @@ pub struct Case {
     pub name: String,
     /// What would go wrong.
     pub why: String,
-    /// `json`, `sequence` (default) or `text`.
+    /// `json`, `sequence` (default), `text` or `form`.
     #[serde(default)]
     pub format: Kind,
     /// `balanced` (default) or `strict`.
     #[serde(default)]
     pub profile: Level,
-    /// `label` (default), `mask` or `remove`.
+    /// `label` (default), `mask`, `remove`, `hash` or `generalise`.
     #[serde(default)]
     pub transform: Replace,
+    /// The least evidence on which detectors act: `possible`, `likely` (default) or `certain`.
+    #[serde(default)]
+    pub level: Evidence,
     /// Categories acted on, if not all.
     #[serde(default)]
     pub only: Vec<String>,
@@ -79,6 +82,7 @@ pub enum Kind {
     #[default]
     Sequence,
     Text,
+    Form,
 }
 
 /// [`Profile`] as written in cases.
@@ -100,7 +104,23 @@ pub enum Replace {
     Label,
     Mask,
     Remove,
+    Hash,
+    Generalise,
 }
+
+/// [`obelus::Level`] as written in cases.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Evidence {
+    Possible,
+    #[default]
+    Likely,
+    Certain,
+}
+
+/// The key of all hashes in the suites.
+pub const HASH_KEY: &[u8] = b"the key of the suites and of nobody else";
 
 /// [`Limits`] as written in cases.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -140,6 +160,7 @@ impl Case {
             Kind::Json => Format::Json,
             Kind::Sequence => Format::Sequence,
             Kind::Text => Format::Text,
+            Kind::Form => Format::Form,
         });
         builder.profile(match self.profile {
             Level::Balanced => Profile::Balanced,
@@ -149,6 +170,13 @@ impl Case {
             Replace::Label => Transform::Label,
             Replace::Mask => Transform::Mask,
             Replace::Remove => Transform::Remove,
+            Replace::Hash => Transform::Hash,
+            Replace::Generalise => Transform::Generalise,
+        });
+        builder.hash_key(HASH_KEY).level(match self.level {
+            Evidence::Possible => obelus::Level::Possible,
+            Evidence::Likely => obelus::Level::Likely,
+            Evidence::Certain => obelus::Level::Certain,
         });
         if let Some(rules) = &self.rules {
             builder.rules(rules, "case.toml");

@@ -40,6 +40,7 @@ mod fields;
 mod place;
 
 mod pack;
+mod treatment;
 
 mod compile;
 mod rule;
@@ -54,6 +55,7 @@ pub use error::PackError;
 pub use fields::{Class, Fields, Name, Profile};
 pub use pack::{Example, PackFile};
 pub use place::{ClassIx, ObjectType, Place, Subtree, Verdict};
+pub use treatment::{Transform, Treatment};
 
 /// The rule file for customer and payment APIs in general.
 pub const GENERIC: &str = include_str!("../rules/generic.toml");

@@ -28,7 +28,9 @@
 mod defer;
 mod error;
 mod finding;
+mod form;
 mod frames;
+mod hash;
 mod level;
 mod out;
 mod redactor;
@@ -44,13 +46,12 @@ mod walk;
 pub use error::{Error, ErrorKind, PushError};
 pub use finding::{Finding, Span};
 pub use obelus_detect::{Category, Level, UnknownCategory};
-pub use obelus_fields::{PackError, Profile};
+pub use obelus_fields::{PackError, Profile, Transform};
 pub use obelus_json::{Arch, SyntaxKind};
 pub use redactor::{BuildError, Builder, Format, Limits, Redactor};
 pub use rules::RuleInfo;
 pub use sink::{NullSink, Sink, WriteSink};
 pub use stream::Stream;
-pub use transform::Transform;
 
 pub mod rule_files {
     //! Rule files by themselves: their form, their examples, and the built-in ones.

@@ -1,11 +1,12 @@
 //! Rules, transform and limits, compiled once.
 
 use crate::error::{Error, PushError};
+use crate::hash::{HashKey, KEY_BYTES_MIN};
 use crate::rules::{RuleInfo, Rules};
 use crate::stream::Stream;
-use crate::transform::Transform;
+use crate::transform::Transforms;
 use obelus_detect::{Category, Detectors, Level};
-use obelus_fields::{Fields, Name, PackError, PackFile, Place, Profile, Verdict};
+use obelus_fields::{Fields, Name, PackError, PackFile, Place, Profile, Transform, Verdict};
 use obelus_json::Arch;
 use std::fmt;
 
@@ -22,6 +23,8 @@ pub enum Format {
     Sequence,
     /// Plain UTF-8 text.
     Text,
+    /// Forms (`application/x-www-form-urlencoded`) or query strings, one a line.
+    Form,
 }
 
 /// Bounds of a stream. Beyond each is an error (or, for `nesting_max` and `wait_bytes_max`, what is said there).
@@ -68,7 +71,7 @@ pub(crate) struct Compiled {
     pub(crate) fields: Fields,
     /// For each class, whether its category is acted on.
     classes_on: Vec<bool>,
-    pub(crate) transform: Transform,
+    pub(crate) transforms: Transforms,
     pub(crate) format: Format,
     pub(crate) limits: Limits,
     pub(crate) arch: Arch,
@@ -140,6 +143,7 @@ pub struct Builder {
     is_bare: bool,
     profile: Profile,
     transform: Transform,
+    hash_key: Option<HashKey>,
     format: Format,
     limits: Limits,
     arch: Option<Arch>,
@@ -168,9 +172,15 @@ impl Builder {
         self
     }
 
-    /// Says what replaces a finding. Default: the label.
+    /// Says what replaces a finding of a category of which no rule file says it. Default: the label.
     pub fn transform(&mut self, transform: Transform) -> &mut Builder {
         self.transform = transform;
+        self
+    }
+
+    /// Gives the key of [`Transform::Hash`]: at least 32 bytes that nobody can guess. It is never shown.
+    pub fn hash_key(&mut self, key: &[u8]) -> &mut Builder {
+        self.hash_key = Some(HashKey::new(key));
         self
     }
 
@@ -192,7 +202,8 @@ impl Builder {
         self
     }
 
-    /// Acts on findings whose evidence is at least as strong. Default: likely. Rules over member names do not ask.
+    /// Acts on findings whose evidence is at least as strong, unless a rule file says another level for their
+    /// category. Default: likely. Rules over member names do not ask.
     pub fn level(&mut self, level: Level) -> &mut Builder {
         self.level = level;
         self
@@ -213,7 +224,8 @@ impl Builder {
     /// Compiles.
     ///
     /// # Errors
-    /// A rule file that is wrong, a limit that cannot be kept, or a selection that leaves no rule.
+    /// A rule file that is wrong, a limit that cannot be kept, a key that is short or missing, or a selection that
+    /// leaves no rule.
     pub fn build(&self) -> Result<Redactor, BuildError> {
         if self.limits.nesting_max > NESTING_LIMIT {
             return Err(BuildError(BuildErrorKind::Nesting));
@@ -230,7 +242,15 @@ impl Builder {
         let is_on = |category: Category| {
             (self.only.is_empty() || self.only.contains(&category)) && !self.skip.contains(&category)
         };
-        let detectors = Detectors::new(|detector| is_on(detector.category) && detector.level >= self.level);
+        let transforms = self.transforms(&packs)?;
+        let level_of = |category: Category| {
+            let mut treatments = packs.iter().flat_map(PackFile::treatments);
+            let said = treatments.find(|treatment| treatment.category == category);
+            said.and_then(|treatment| treatment.level).unwrap_or(self.level)
+        };
+        let detectors = Detectors::new(|detector| {
+            is_on(detector.category) && detector.level >= level_of(detector.category)
+        });
         let classes_on: Vec<bool> = fields.classes().iter().map(|class| is_on(class.category)).collect();
         if detectors.detectors().is_empty() && !classes_on.contains(&true) {
             return Err(BuildError(BuildErrorKind::NoRule));
@@ -240,12 +260,20 @@ impl Builder {
             detectors,
             fields,
             classes_on,
-            transform: self.transform,
+            transforms,
             format: self.format,
             limits: self.limits,
             arch: self.arch.unwrap_or_else(Arch::detect),
         };
         Ok(Redactor { compiled, rules })
+    }
+
+    fn transforms(&self, packs: &[PackFile]) -> Result<Transforms, BuildError> {
+        let hasher = match &self.hash_key {
+            Some(key) => Some(key.hasher().ok_or(BuildError(BuildErrorKind::ShortHashKey))?),
+            None => None,
+        };
+        Transforms::new(self.transform, packs, hasher).ok_or(BuildError(BuildErrorKind::NoHashKey))
     }
 }
 
@@ -258,6 +286,8 @@ enum BuildErrorKind {
     Pack(PackError),
     Nesting,
     NoRule,
+    NoHashKey,
+    ShortHashKey,
 }
 
 impl From<PackError> for BuildError {
@@ -273,6 +303,10 @@ impl fmt::Display for BuildError {
             BuildErrorKind::Nesting => write!(f, "nesting_max is above {NESTING_LIMIT}: choose less"),
             BuildErrorKind::NoRule => {
                 f.write_str("the selected categories have no rule: nothing would be redacted")
+            }
+            BuildErrorKind::NoHashKey => f.write_str("the hash transform needs a key, and none is given"),
+            BuildErrorKind::ShortHashKey => {
+                write!(f, "the hash key has fewer than {KEY_BYTES_MIN} bytes: use a longer one")
             }
         }
     }
