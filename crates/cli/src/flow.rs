@@ -213,6 +213,7 @@ fn advice(kind: ErrorKind, format: Format) -> &'static str {
             "mend the input, or say --format ndjson for several documents, text for plain text"
         }
         (ErrorKind::Syntax(_), _) => "mend the input, or say --format text for plain text",
+        (ErrorKind::Path, Format::Form) => "split the form: its names take too much to remember",
         (ErrorKind::Hold | ErrorKind::Path, _) => "shorten the member name or number",
         _ => "run it again",
     }

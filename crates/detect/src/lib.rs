@@ -36,6 +36,7 @@ mod detector;
 mod detectors;
 mod fold;
 mod generalise;
+mod label;
 mod mask;
 mod scan;
 mod tables;
@@ -45,6 +46,7 @@ pub use category::{Category, UnknownCategory};
 pub use detector::{AHEAD_MAX, BEHIND_MAX, Detector, Example, Level};
 pub use fold::fold;
 pub use generalise::generalise;
+pub use label::{HASH_LETTERS, is_label};
 pub use mask::mask;
 pub use scan::{Carry, Detectors, Match, Piece, RuleIx};
 

@@ -8,15 +8,12 @@
 //! chance, and as the secret that the word `secret` before them announces.
 
 use hmac::{Hmac, Mac};
-use obelus_detect::Category;
+use obelus_detect::{Category, HASH_LETTERS};
 use sha2::Sha256;
 use std::fmt;
 
 /// How short a key may be.
 pub(crate) const KEY_BYTES_MIN: usize = 32;
-
-/// How many letters stand for a value: 96 bits, so that among 2^32 values two are still told apart.
-pub(crate) const LETTERS: usize = 24;
 
 /// What else might ever be hashed under the same key begins with other words.
 const DOMAIN: &[u8] = b"obelus finding 1\0";
@@ -67,7 +64,9 @@ impl Hasher {
         out.push(b'[');
         out.extend_from_slice(category.as_str().as_bytes());
         out.push(b':');
-        out.extend(digest.iter().take(LETTERS / 2).flat_map(|byte| [b'a' + (byte >> 4), b'a' + (byte & 15)]));
+        out.extend(
+            digest.iter().take(HASH_LETTERS / 2).flat_map(|byte| [b'a' + (byte >> 4), b'a' + (byte & 15)]),
+        );
         out.push(b']');
     }
 }
@@ -99,15 +98,10 @@ fn update(mac: &mut Hmac<Sha256>, category: Category, value: &[u8]) {
     }
 }
 
-/// Whether `text` is a hash as it stands behind the colon of a label.
-pub(crate) fn is_hash(text: &[u8]) -> bool {
-    text.len() == LETTERS && text.iter().all(|byte| matches!(byte, b'a'..=b'p'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transform::is_label;
+    use obelus_detect::is_label;
 
     fn hash(key: u8, category: Category, value: &str) -> String {
         let mut out = Vec::new();

@@ -290,6 +290,13 @@ enum BuildErrorKind {
     ShortHashKey,
 }
 
+impl BuildError {
+    /// Whether the key of [`Transform::Hash`] is missing or too short.
+    pub fn is_about_hash_key(&self) -> bool {
+        matches!(self.0, BuildErrorKind::NoHashKey | BuildErrorKind::ShortHashKey)
+    }
+}
+
 impl From<PackError> for BuildError {
     fn from(error: PackError) -> BuildError {
         BuildError(BuildErrorKind::Pack(error))

@@ -1,6 +1,6 @@
 //! What stands in place of a finding.
 
-use crate::hash::{Hasher, is_hash};
+use crate::hash::Hasher;
 use obelus_detect::{Category, generalise, mask};
 use obelus_fields::{PackFile, Transform};
 
@@ -59,17 +59,4 @@ impl Transforms {
     fn of(&self, category: Category) -> Transform {
         self.by_category.get(category as usize).copied().unwrap_or_default()
     }
-}
-
-/// Whether `text` is what the label or the hash transform leaves.
-pub(crate) fn is_label(text: &[u8]) -> bool {
-    let Some(inner) = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]")) else {
-        return false;
-    };
-    let name = match inner.iter().position(|&byte| byte == b':') {
-        Some(colon) if is_hash(&inner[colon + 1..]) => &inner[..colon],
-        Some(_) => return false,
-        None => inner,
-    };
-    Category::ALL.iter().any(|category| name == category.as_str().as_bytes())
 }

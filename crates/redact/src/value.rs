@@ -9,9 +9,8 @@
 
 use crate::finding::Span;
 use crate::level::{Level, Scratch, Source, Value};
-use crate::transform::is_label;
 use crate::walk::{Stop, Walk, decode};
-use obelus_detect::{BEHIND_MAX, Detectors, Piece, is_nobody};
+use obelus_detect::{BEHIND_MAX, Detectors, Piece, is_label, is_nobody};
 use obelus_fields::{ClassIx, Verdict};
 use obelus_json::filter::SPAN;
 use obelus_json::string::count_chars;
