@@ -38,6 +38,8 @@ pub struct Case {
     pub skip: Vec<String>,
     /// A rule file in front of the default ones.
     pub rules: Option<String>,
+    /// An allow-list.
+    pub allow: Option<String>,
     /// Limits other than the default ones.
     #[serde(default)]
     pub limits: SomeLimits,
@@ -71,6 +73,9 @@ pub struct Expected {
     pub span: (u64, u64),
     /// Code points of the decoded string.
     pub chars: (u64, u64),
+    /// Whether it may stay.
+    #[serde(default)]
+    pub allowed: bool,
 }
 
 /// [`Format`] as written in cases.
@@ -181,6 +186,9 @@ impl Case {
         if let Some(rules) = &self.rules {
             builder.rules(rules, "case.toml");
         }
+        if let Some(list) = &self.allow {
+            builder.allow(list, "allow.toml");
+        }
         builder.build().map_err(|error| error.to_string())
     }
 
@@ -208,6 +216,7 @@ impl Case {
                 && stated.category == found.category
                 && stated.span == found.span
                 && stated.chars == found.chars
+                && stated.allowed == found.allowed
                 && stated.rule.as_ref().is_none_or(|rule| *rule == found.rule);
             if !same {
                 return Err(format!("stated {stated:?}, found {found:?}"));

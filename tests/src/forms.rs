@@ -181,6 +181,7 @@ pub fn json(fields: &[Field]) -> Vec<u8> {
 }
 
 /// The decoded values of a form, as servers decode them, under their decoded names.
+#[expect(clippy::disallowed_methods, reason = "servers alter bytes that are no UTF-8, too")]
 pub fn decoded(form: &[u8]) -> Vec<(String, String)> {
     let text = |part: &[u8]| {
         let mut bytes = Vec::new();

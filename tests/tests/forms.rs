@@ -2,6 +2,7 @@
 //! What always holds of forms, and that they say what the same members say as JSON.
 
 use obelus::{Arch, ErrorKind, Format, Limits, NullSink, Profile, Redactor, SyntaxKind, Transform};
+use obelus_tests::canary;
 use obelus_tests::cases::HASH_KEY;
 use obelus_tests::forms::{decoded, fields, form, json, strings};
 use obelus_tests::run::{self, Found};
@@ -136,6 +137,46 @@ proptest! {
         values.sort();
         prop_assert_eq!(values, strings(&of_json.output), "{}\n{}", shown(&form), shown(&json));
     }
+}
+
+/// I6
+#[test]
+fn nothing_that_is_shown_holds_input() {
+    let secret = "quartzite@example.org";
+    for input in [
+        format!("email={secret}&a=\u{1}"),
+        format!("{secret}={secret}&x[{secret}]=1"),
+        format!("note=%7B%22a%22:%22{secret}%22&name={secret}"),
+        format!("name={secret}&note=mail {secret} and mo"),
+    ] {
+        for redactor in FORMS.iter() {
+            let mut stream = redactor.stream();
+            let mut output = Vec::new();
+            stream.push(input.as_bytes(), &mut output).expect("the input is right");
+            let mut told = format!("{stream:?} {redactor:?}");
+            let broken = run::whole(redactor, &[input.as_bytes(), b"\xFF"].concat());
+            told.push_str(&format!("{:?} {:?}", broken.findings, broken.error));
+            assert_eq!(canary::find(told.as_bytes(), "quartzite"), None, "{told}");
+            for left in [output, broken.output, run::whole(redactor, input.as_bytes()).output] {
+                assert_eq!(canary::find(&left, "quartzite"), None, "{}", shown(&left));
+            }
+        }
+    }
+}
+
+/// The generated forms hold something to find, or the properties would say little.
+#[test]
+fn generated_forms_are_worth_reading() {
+    let (mut findings, mut nested, mut clean) = (0, 0, 0);
+    for seed in 0..300usize {
+        let bytes: Vec<u8> =
+            (0..200).map(|at| ((seed * 31 + at * at * 7 + at * seed) % 251).to_le_bytes()[0]).collect();
+        let ran = run::whole(&FORMS[0], &form(&fields(&bytes), &bytes));
+        findings += ran.findings.len();
+        clean += usize::from(ran.findings.is_empty());
+        nested += ran.findings.iter().filter(|found| found.path.contains('#')).count();
+    }
+    assert!(findings > 400 && nested > 20 && clean > 4, "{findings} {nested} {clean}");
 }
 
 #[test]

@@ -76,9 +76,12 @@ pub(crate) struct FlowArgs {
     /// Read the key of hashes from a file of at least 32 bytes, instead of from OBELUS_HASH_KEY
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) hash_key_file: Option<PathBuf>,
+    /// Let findings stay that a list names by path, rule or hash, each with a reason; they are told as allowed
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) allow: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
-    /// Exit with 3 when anything was found
+    /// Exit with 3 when anything was found that is not allowed
     #[arg(long)]
     pub(crate) fail: bool,
     /// When to draw progress on the terminal; auto means for files over 64 MiB

@@ -27,6 +27,10 @@ impl Redactors {
         if let Some(key) = &key {
             builder.hash_key(&key.bytes);
         }
+        for path in &args.allow {
+            let (text, name) = read_config(path, "allow-list")?;
+            builder.allow(&text, &name);
+        }
         let key_origin = key.map(|key| key.origin);
         let mut redactors = Redactors { builder, key_origin, made: Vec::new() };
         redactors.get(Format::Sequence)?;
@@ -67,12 +71,14 @@ pub(crate) fn builder(args: &ChoiceArgs) -> Result<Builder, Failure> {
 
 /// Reads a rule file. Returns its text, and its name as errors tell it.
 pub(crate) fn read_rules(path: &Path) -> Result<(String, String), Failure> {
+    read_config(path, "rule file")
+}
+
+fn read_config(path: &Path, what: &str) -> Result<(String, String), Failure> {
     let name = display_name(path);
     match fs::read_to_string(path) {
         Ok(text) => Ok((text, name)),
-        Err(error) => {
-            Err(Failure::usage(format!("{name}: cannot read the rule file: {error}: check the path")))
-        }
+        Err(error) => Err(Failure::usage(format!("{name}: cannot read the {what}: {error}: check the path"))),
     }
 }
 

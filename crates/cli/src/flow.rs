@@ -115,7 +115,10 @@ impl Sink for Doors {
     }
 
     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Refusal> {
-        self.tally.count(finding.category);
+        match finding.allowed {
+            true => self.tally.allowed += 1,
+            false => self.tally.count(finding.category),
+        }
         let Some(findings) = &mut self.findings else { return Ok(()) };
         match findings.write(finding) {
             Ok(()) => Ok(()),
@@ -242,9 +245,11 @@ mod tests {
             rule: "email",
             span: obelus::Span { start: 0, end: 1 },
             chars: obelus::Span { start: 0, end: 1 },
+            allowed: false,
         };
         assert!(doors.found(&finding).is_ok());
         assert!(doors.keep(b"x").is_ok());
-        assert_eq!(doors.tally.findings(), 1);
+        assert!(doors.found(&Finding { allowed: true, ..finding }).is_ok());
+        assert_eq!((doors.tally.findings(), doors.tally.allowed), (1, 1));
     }
 }

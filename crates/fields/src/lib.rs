@@ -39,6 +39,7 @@
 mod fields;
 mod place;
 
+mod allow;
 mod pack;
 mod treatment;
 
@@ -51,6 +52,7 @@ mod table;
 
 mod error;
 
+pub use allow::{AllowEntry, AllowFile, NEVER_ALLOWED};
 pub use error::PackError;
 pub use fields::{Class, Fields, Name, Profile};
 pub use pack::{Example, PackFile};

@@ -21,6 +21,7 @@ impl Walk<'_, '_> {
             path,
             span,
             chars: Span { start: 0, end: 0 },
+            allowed: false,
         });
         let (frame, name, subtree) = self.state.spot();
         if let Some(waiting) = self.state.waiting_mut(frame) {
@@ -82,6 +83,11 @@ impl Walk<'_, '_> {
             Verdict::Redact(class) if !waiting.is_number || fields.class(class).numbers => {
                 let rule = self.out.rules.of_class(class);
                 let category = self.out.rules.get(rule).category;
+                let (allowed, queue) = (&self.compiled.allowed, &mut self.out.emitted.queue);
+                if allowed.allows(rule, category, queue.path(waiting.id), waiting.original.as_deref()) {
+                    queue.allow(waiting.id, rule);
+                    return;
+                }
                 let mut bytes = Vec::new();
                 if waiting.is_number {
                     self.push_quote(&mut bytes);

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! Redacts sensitive values in a stream of JSON without parsing it into memory.
+//! Redacts sensitive values in a stream of JSON, text or forms without parsing it into memory.
 //!
 //! Whatever is no finding leaves exactly as it came, and the output is the same however the input was cut.
 //! Depend on the crate `obelus`, which offers all of this; this crate is where it is done.
@@ -25,6 +25,7 @@
 //! decoded once more; JSON in strings is read once a level. Findings cost about a copy of themselves and of
 //! their path.
 
+mod allow;
 mod defer;
 mod error;
 mod finding;

@@ -147,14 +147,35 @@ impl Out<'_> {
     }
 
     /// Reports a finding.
-    pub(crate) fn found(&mut self, rule: RuleIx, path: &str, span: Span, chars: Span) -> Result<(), Refused> {
+    pub(crate) fn found(
+        &mut self,
+        rule: RuleIx,
+        path: &str,
+        (span, chars): (Span, Span),
+        allowed: bool,
+    ) -> Result<(), Refused> {
         let doc = self.emitted.doc;
         if self.emitted.queue.is_waiting() {
-            self.emitted.queue.findings.push(Queued { rule, doc, path: path.to_owned(), span, chars });
+            self.emitted.queue.findings.push(Queued {
+                rule,
+                doc,
+                path: path.to_owned(),
+                span,
+                chars,
+                allowed,
+            });
             return Ok(());
         }
         let info = self.rules.get(rule);
-        self.pieces.found(&Finding { doc, path, category: info.category, rule: info.id(), span, chars })
+        self.pieces.found(&Finding {
+            doc,
+            path,
+            category: info.category,
+            rule: info.id(),
+            span,
+            chars,
+            allowed,
+        })
     }
 
     /// Sends on what no longer waits.
@@ -174,6 +195,7 @@ impl Out<'_> {
                 rule: info.id(),
                 span: queued.span,
                 chars: queued.chars,
+                allowed: queued.allowed,
             })?;
         }
         Ok(())

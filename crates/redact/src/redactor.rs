@@ -1,12 +1,13 @@
 //! Rules, transform and limits, compiled once.
 
+use crate::allow::{Allowed, Unusable};
 use crate::error::{Error, PushError};
-use crate::hash::{HashKey, KEY_BYTES_MIN};
+use crate::hash::{HashKey, Hasher, KEY_BYTES_MIN};
 use crate::rules::{RuleInfo, Rules};
 use crate::stream::Stream;
 use crate::transform::Transforms;
 use obelus_detect::{Category, Detectors, Level};
-use obelus_fields::{Fields, Name, PackError, PackFile, Place, Profile, Transform, Verdict};
+use obelus_fields::{AllowFile, Fields, Name, PackError, PackFile, Place, Profile, Transform, Verdict};
 use obelus_json::Arch;
 use std::fmt;
 
@@ -72,6 +73,7 @@ pub(crate) struct Compiled {
     /// For each class, whether its category is acted on.
     classes_on: Vec<bool>,
     pub(crate) transforms: Transforms,
+    pub(crate) allowed: Allowed,
     pub(crate) format: Format,
     pub(crate) limits: Limits,
     pub(crate) arch: Arch,
@@ -144,6 +146,8 @@ pub struct Builder {
     profile: Profile,
     transform: Transform,
     hash_key: Option<HashKey>,
+    /// Allow-lists: text and file name.
+    allowed: Vec<(String, String)>,
     format: Format,
     limits: Limits,
     arch: Option<Arch>,
@@ -181,6 +185,13 @@ impl Builder {
     /// Gives the key of [`Transform::Hash`]: at least 32 bytes that nobody can guess. It is never shown.
     pub fn hash_key(&mut self, key: &[u8]) -> &mut Builder {
         self.hash_key = Some(HashKey::new(key));
+        self
+    }
+
+    /// Adds an allow-list: findings that stay, each for a reason; `file_name` stands in its errors. They are reported
+    /// as allowed.
+    pub fn allow(&mut self, text: &str, file_name: &str) -> &mut Builder {
+        self.allowed.push((text.to_owned(), file_name.to_owned()));
         self
     }
 
@@ -242,7 +253,12 @@ impl Builder {
         let is_on = |category: Category| {
             (self.only.is_empty() || self.only.contains(&category)) && !self.skip.contains(&category)
         };
-        let transforms = self.transforms(&packs)?;
+        let hasher = match &self.hash_key {
+            Some(key) => Some(key.hasher().ok_or(BuildError(BuildErrorKind::ShortHashKey))?),
+            None => None,
+        };
+        let transforms = Transforms::new(self.transform, &packs, hasher.clone())
+            .ok_or(BuildError(BuildErrorKind::NoHashKey))?;
         let level_of = |category: Category| {
             let mut treatments = packs.iter().flat_map(PackFile::treatments);
             let said = treatments.find(|treatment| treatment.category == category);
@@ -256,11 +272,13 @@ impl Builder {
             return Err(BuildError(BuildErrorKind::NoRule));
         }
         let rules = Rules::new(&detectors, &fields);
+        let allowed = self.allowed(&rules, hasher)?;
         let compiled = Compiled {
             detectors,
             fields,
             classes_on,
             transforms,
+            allowed,
             format: self.format,
             limits: self.limits,
             arch: self.arch.unwrap_or_else(Arch::detect),
@@ -268,12 +286,15 @@ impl Builder {
         Ok(Redactor { compiled, rules })
     }
 
-    fn transforms(&self, packs: &[PackFile]) -> Result<Transforms, BuildError> {
-        let hasher = match &self.hash_key {
-            Some(key) => Some(key.hasher().ok_or(BuildError(BuildErrorKind::ShortHashKey))?),
-            None => None,
-        };
-        Transforms::new(self.transform, packs, hasher).ok_or(BuildError(BuildErrorKind::NoHashKey))
+    fn allowed(&self, rules: &Rules, hasher: Option<Hasher>) -> Result<Allowed, BuildError> {
+        let mut lists = Vec::with_capacity(self.allowed.len());
+        for (text, file_name) in &self.allowed {
+            lists.push(AllowFile::parse(text, file_name)?);
+        }
+        Allowed::new(&lists, rules, hasher).map_err(|unusable| match unusable {
+            Unusable::Pack(error) => error.into(),
+            Unusable::NoKey => BuildError(BuildErrorKind::NoHashKey),
+        })
     }
 }
 
@@ -311,7 +332,7 @@ impl fmt::Display for BuildError {
             BuildErrorKind::NoRule => {
                 f.write_str("the selected categories have no rule: nothing would be redacted")
             }
-            BuildErrorKind::NoHashKey => f.write_str("the hash transform needs a key, and none is given"),
+            BuildErrorKind::NoHashKey => f.write_str("hashes need a key, and none is given"),
             BuildErrorKind::ShortHashKey => {
                 write!(f, "the hash key has fewer than {KEY_BYTES_MIN} bytes: use a longer one")
             }

@@ -75,7 +75,9 @@ impl Walk<'_, '_> {
             self.state.value = Value::Stay;
             return Ok(());
         }
-        if let Verdict::Redact(class) = verdict {
+        if let Verdict::Redact(class) = verdict
+            && !(is_short && self.allow_value(class, body, flags)?)
+        {
             if is_short && is_nobody(self.compiled.fields.class(class).category, value) {
                 self.state.value = Value::Stay;
                 return Ok(());
@@ -86,7 +88,7 @@ impl Walk<'_, '_> {
             let id = self.defer(body, false)?;
             self.state.deferred = Some(id);
             if is_short
-                && self.compiled.transforms.reads_values()
+                && (self.compiled.transforms.reads_values() || self.compiled.allowed.reads_values())
                 && let Some(waiting) = self.state.waiting.last_mut()
             {
                 self.scratch.view.read(value, flags, false);
@@ -252,8 +254,11 @@ impl Walk<'_, '_> {
             self.compiled.transforms.render(category, value, bytes);
             let span =
                 Span { start: self.source.start(body.start + start), end: self.source.end(body.start + end) };
-            self.out.replace(span, bytes)?;
-            self.found(found.rule, span, Span { start: chars, end: chars + length })?;
+            let allowed = !self.compiled.allowed.is_empty() && self.allows_match(source, &found);
+            if !allowed {
+                self.out.replace(span, &self.scratch.bytes)?;
+            }
+            self.report(found.rule, (span, Span { start: chars, end: chars + length }), allowed)?;
             (counted, chars) = (end, chars + length);
         }
         Ok(())

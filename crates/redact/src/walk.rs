@@ -84,12 +84,17 @@ impl Walk<'_, '_> {
 
     /// Reports a finding at the current value.
     pub(crate) fn found(&mut self, rule: RuleIx, span: Span, chars: Span) -> Result<(), Stop> {
+        self.report(rule, (span, chars), false)
+    }
+
+    /// Reports a finding that was replaced or allowed.
+    pub(crate) fn report(&mut self, rule: RuleIx, spans: (Span, Span), allowed: bool) -> Result<(), Stop> {
         if !self.out.reports {
             return Ok(());
         }
         self.set_leaf();
         let path = std::str::from_utf8(self.state.frames.pointer()).unwrap_or_default();
-        Ok(self.out.found(rule, path, span, chars)?)
+        Ok(self.out.found(rule, path, spans, allowed)?)
     }
 
     /// A quotation mark as it must be written at this level.
@@ -177,7 +182,9 @@ impl Walk<'_, '_> {
         self.hold_limit(span.start, span.len())?;
         let verdict = self.judge();
         let pending = match verdict {
-            Verdict::Redact(class) if self.compiled.fields.class(class).numbers => {
+            Verdict::Redact(class)
+                if self.compiled.fields.class(class).numbers && !self.allow_number(class, &span)? =>
+            {
                 return self.replace_number(self.out.rules.of_class(class), &span, true);
             }
             Verdict::Undecided => Some(self.defer(&span, true)?),

@@ -387,7 +387,10 @@ impl<'r> Walker<'r> {
         }
         let (path, doc) = (value.path.clone(), self.doc);
         let (span, chars) = (value.span, (0, value.chars));
-        Edit { replacement, found: Found { doc, path, category: category.as_str(), rule, span, chars } }
+        Edit {
+            replacement,
+            found: Found { doc, path, category: category.as_str(), rule, span, chars, allowed: false },
+        }
     }
 
     /// Reads a decoded string: as JSON for as long as it is JSON, the rest as text.
@@ -426,6 +429,7 @@ impl<'r> Walker<'r> {
             rule: detector.id.to_owned(),
             span: (units[start].start, units[end - 1].end),
             chars: ((first + start) as u64, (first + end) as u64),
+            allowed: false,
         }
     }
 

@@ -106,3 +106,40 @@ fn the_level_of_evidence_can_be_chosen() {
     let count = |level| run(Path::new("."), &["rules", "list", "--level", level]).out.lines().count();
     assert!(count("possible") >= count("likely") && count("likely") >= count("certain"));
 }
+
+#[test]
+fn an_allow_list_lets_findings_stay_and_tells_them() {
+    let list = "[[allow]]\npath = \"/email\"\ncategory = \"email\"\nreason = \"our own\"\n";
+    let folder = folder(&[("a.json", "{\"email\":\"help@example.com\"}"), ("allow.toml", list)]);
+    let kept = run(folder.path(), &["redact", "a.json", "--allow", "allow.toml", "--fail"]);
+    assert_eq!((kept.code, kept.out.as_str()), (Some(0), "{\"email\":\"help@example.com\"}"));
+    let told = run(folder.path(), &["scan", "a.json", "--allow", "allow.toml"]).out;
+    assert!(told.lines().all(|line| line.contains("\"allowed\":true")) && !told.contains("help"), "{told}");
+}
+
+#[test]
+fn an_allow_list_that_lets_too_much_through_is_refused() {
+    let by_rule = "[[allow]]\nrule = \"stripe-secret-key\"\nreason = \"r\"\n";
+    let by_value = "[[allow]]\nvalue = \"[email:abcdefghijklmnopabcdefgh]\"\nreason = \"r\"\n";
+    let folder = folder(&[
+        ("a.json", LINE),
+        ("rule.toml", by_rule),
+        ("value.toml", by_value),
+        ("card.toml", "[[allow]]\npath = \"/x\"\ncategory = \"card-number\"\nreason = \"r\"\n"),
+        ("unknown.toml", "[[allow]]\nrule = \"nonsense\"\nreason = \"r\"\n"),
+        ("inactive.toml", "[[allow]]\nrule = \"mac-address\"\nreason = \"r\"\n"),
+    ]);
+    for (list, word) in [
+        ("rule.toml", "allow number 1: findings of category `secret` may never stay"),
+        ("card.toml", "allow number 1: findings of category `card-number` may never stay"),
+        ("unknown.toml", "rules list"),
+        ("value.toml", "--hash-key-file"),
+        ("missing.toml", "cannot read the allow-list"),
+    ] {
+        let refused = run(folder.path(), &["redact", "a.json", "--allow", list]);
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{list}");
+        assert!(refused.err.contains(word), "{list}: {}", refused.err);
+    }
+    let args = ["redact", "a.json", "--only", "email", "--allow", "inactive.toml"];
+    assert_eq!(run(folder.path(), &args).code, Some(0));
+}

@@ -95,11 +95,6 @@ impl Objects {
         self.names_redacted = 0;
     }
 
-    /// How many objects there are.
-    pub(crate) fn count(&self) -> usize {
-        self.objects.len()
-    }
-
     /// How many bytes the ways take that must be remembered.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -160,7 +155,7 @@ impl Objects {
 
     /// What stands in place of the member just gone down to, which holds something of a category that `label`
     /// names. From the form's second on it is numbered, so that two names never become one.
-    pub(crate) fn relabel(&mut self, label: &str) -> &str {
+    pub(crate) fn relabel(&mut self, label: &str) -> String {
         let number = self.names_redacted + 1;
         let entry = self.entry();
         let is_new = entry.label.is_none();
@@ -170,10 +165,11 @@ impl Objects {
         });
         let shown = shown.clone();
         self.names_redacted += u32::from(is_new);
+        // The segment has no slash of its own: in pointers it is escaped.
         let len = self.pointer.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
         self.pointer.truncate(len);
         push_segment(&mut self.pointer, shown.as_bytes());
-        self.entries.get(self.way.as_slice()).and_then(|entry| entry.label.as_deref()).unwrap_or_default()
+        shown
     }
 
     /// The object, name and subtree class that rule over the current value.
