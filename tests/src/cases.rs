@@ -18,15 +18,18 @@ pub struct Case {
     pub name: String,
     /// What would go wrong.
     pub why: String,
-    /// `json`, `sequence` (default) or `text`.
+    /// `json`, `sequence` (default), `text` or `form`.
     #[serde(default)]
     pub format: Kind,
     /// `balanced` (default) or `strict`.
     #[serde(default)]
     pub profile: Level,
-    /// `label` (default), `mask` or `remove`.
+    /// `label` (default), `mask`, `remove`, `hash` or `generalise`.
     #[serde(default)]
     pub transform: Replace,
+    /// The least evidence on which detectors act: `possible`, `likely` (default) or `certain`.
+    #[serde(default)]
+    pub level: Evidence,
     /// Categories acted on, if not all.
     #[serde(default)]
     pub only: Vec<String>,
@@ -35,6 +38,8 @@ pub struct Case {
     pub skip: Vec<String>,
     /// A rule file in front of the default ones.
     pub rules: Option<String>,
+    /// An allow-list.
+    pub allow: Option<String>,
     /// Limits other than the default ones.
     #[serde(default)]
     pub limits: SomeLimits,
@@ -68,6 +73,9 @@ pub struct Expected {
     pub span: (u64, u64),
     /// Code points of the decoded string.
     pub chars: (u64, u64),
+    /// Whether it may stay.
+    #[serde(default)]
+    pub allowed: bool,
 }
 
 /// [`Format`] as written in cases.
@@ -79,6 +87,7 @@ pub enum Kind {
     #[default]
     Sequence,
     Text,
+    Form,
 }
 
 /// [`Profile`] as written in cases.
@@ -100,7 +109,23 @@ pub enum Replace {
     Label,
     Mask,
     Remove,
+    Hash,
+    Generalise,
 }
+
+/// [`obelus::Level`] as written in cases.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Evidence {
+    Possible,
+    #[default]
+    Likely,
+    Certain,
+}
+
+/// The key of all hashes in the suites.
+pub const HASH_KEY: &[u8] = b"the key of the suites and of nobody else";
 
 /// [`Limits`] as written in cases.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -140,6 +165,7 @@ impl Case {
             Kind::Json => Format::Json,
             Kind::Sequence => Format::Sequence,
             Kind::Text => Format::Text,
+            Kind::Form => Format::Form,
         });
         builder.profile(match self.profile {
             Level::Balanced => Profile::Balanced,
@@ -149,9 +175,19 @@ impl Case {
             Replace::Label => Transform::Label,
             Replace::Mask => Transform::Mask,
             Replace::Remove => Transform::Remove,
+            Replace::Hash => Transform::Hash,
+            Replace::Generalise => Transform::Generalise,
+        });
+        builder.hash_key(HASH_KEY).level(match self.level {
+            Evidence::Possible => obelus::Level::Possible,
+            Evidence::Likely => obelus::Level::Likely,
+            Evidence::Certain => obelus::Level::Certain,
         });
         if let Some(rules) = &self.rules {
             builder.rules(rules, "case.toml");
+        }
+        if let Some(list) = &self.allow {
+            builder.allow(list, "allow.toml");
         }
         builder.build().map_err(|error| error.to_string())
     }
@@ -180,6 +216,7 @@ impl Case {
                 && stated.category == found.category
                 && stated.span == found.span
                 && stated.chars == found.chars
+                && stated.allowed == found.allowed
                 && stated.rule.as_ref().is_none_or(|rule| *rule == found.rule);
             if !same {
                 return Err(format!("stated {stated:?}, found {found:?}"));

@@ -3,7 +3,7 @@
 //! The targets in `fuzz/` call these; so does an ordinary test, with stored inputs and a fixed number of random
 //! ones.
 
-use crate::cases::{Level, Replace};
+use crate::cases::{HASH_KEY, Level, Replace};
 use crate::document::{Dice, document};
 use crate::reference::Reference;
 use crate::run::{self, Found, Ran};
@@ -133,13 +133,14 @@ pub fn lexer(data: &[u8]) {
 }
 
 static REDACTORS: LazyLock<Vec<Redactor>> = LazyLock::new(|| {
-    let formats = [Format::Sequence, Format::Json, Format::Text];
-    let transforms = [Transform::Label, Transform::Mask, Transform::Remove];
+    let formats = [Format::Sequence, Format::Json, Format::Text, Format::Form];
+    let transforms = [Transform::Label, Transform::Mask, Transform::Remove, Transform::Hash];
     let mut redactors = Vec::new();
     for arch in Arch::available() {
         for (format, transform) in formats.into_iter().zip(transforms) {
-            let built = Redactor::builder().arch(arch).format(format).transform(transform).build();
-            redactors.push(built.expect("the default rules compile"));
+            let mut builder = Redactor::builder();
+            builder.arch(arch).format(format).transform(transform).hash_key(HASH_KEY);
+            redactors.push(builder.build().expect("the default rules compile"));
         }
     }
     redactors
@@ -151,18 +152,21 @@ const CONFIGURATIONS: [(Transform, Replace, Profile, Level); CONFIGURATION_COUNT
     (Transform::Mask, Replace::Mask, Profile::Balanced, Level::Balanced),
     (Transform::Remove, Replace::Remove, Profile::Balanced, Level::Balanced),
     (Transform::Label, Replace::Label, Profile::Strict, Level::Strict),
+    (Transform::Hash, Replace::Hash, Profile::Balanced, Level::Balanced),
+    (Transform::Generalise, Replace::Generalise, Profile::Strict, Level::Strict),
 ];
 
 /// How many configurations [`agree`] knows.
-pub const CONFIGURATION_COUNT: usize = 4;
+pub const CONFIGURATION_COUNT: usize = 6;
 
 static PAIRS: LazyLock<Vec<(Redactor, Reference)>> = LazyLock::new(|| {
     let pair = |(transform, replace, profile, level): (_, _, _, _)| {
         // The reference never gives up waiting.
         let limits = Limits { wait_bytes_max: u64::MAX, ..Limits::default() };
-        let redactor = Redactor::builder().transform(transform).profile(profile).limits(limits).build();
+        let mut builder = Redactor::builder();
+        builder.transform(transform).hash_key(HASH_KEY).profile(profile).limits(limits);
         let reference = Reference::new(replace, level);
-        (redactor.expect("the default rules compile"), reference.expect("the default rules compile"))
+        (builder.build().expect("the default rules compile"), reference.expect("the default rules compile"))
     };
     CONFIGURATIONS.into_iter().map(pair).collect()
 });

@@ -7,12 +7,14 @@
 //! * [`mod@reference`] redacts slowly and obviously.
 //! * [`canary`] looks for a secret in every spelling an output could give it.
 //! * [`fuzz`] holds the bodies of the fuzz targets.
+//! * [`forms`] makes forms from random bytes, and the same members as JSON.
 //! * [`folders`] finds the data the suites read.
 
 pub mod canary;
 pub mod cases;
 pub mod document;
 pub mod folders;
+pub mod forms;
 pub mod fuzz;
 pub mod reference;
 pub mod run;

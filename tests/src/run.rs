@@ -19,6 +19,8 @@ pub struct Found {
     pub span: (u64, u64),
     /// Code points of the decoded string.
     pub chars: (u64, u64),
+    /// Whether it may stay.
+    pub allowed: bool,
 }
 
 impl From<&Finding<'_>> for Found {
@@ -30,6 +32,7 @@ impl From<&Finding<'_>> for Found {
             rule: finding.rule.to_owned(),
             span: (finding.span.start, finding.span.end),
             chars: (finding.chars.start, finding.chars.end),
+            allowed: finding.allowed,
         }
     }
 }
@@ -177,8 +180,12 @@ fn own(error: PushError<Infallible>) -> Error {
 /// # Errors
 /// Says what is wrong, without the bytes.
 pub fn check_outside(input: &[u8], ran: &Ran) -> Result<(), String> {
-    let mut spans: Vec<(usize, usize)> =
-        ran.findings.iter().map(|found| (at(found.span.0), at(found.span.1))).collect();
+    let mut spans: Vec<(usize, usize)> = ran
+        .findings
+        .iter()
+        .filter(|found| !found.allowed)
+        .map(|found| (at(found.span.0), at(found.span.1)))
+        .collect();
     spans.sort_unstable();
     let (mut input_at, mut output_at) = (0, 0);
     let mut is_open = false;

@@ -2,7 +2,7 @@
 //! Every case of `cases/*.toml`, by every way of running, at every instruction set.
 
 use obelus::{Arch, Redactor};
-use obelus_tests::cases::{self, Case};
+use obelus_tests::cases::{self, Case, Kind};
 use obelus_tests::reference::Reference;
 use obelus_tests::run::{self, Ran};
 
@@ -29,6 +29,10 @@ fn every_case_comes_out_as_stated_however_it_is_run() {
 fn the_reference_agrees_on_every_case() {
     let mut faults = Vec::new();
     for case in cases::all().expect("the case files are right") {
+        // The reference reads no forms (`forms.rs` compares them with the same members as JSON) and no allow-lists.
+        if case.format == Kind::Form || case.allow.is_some() {
+            continue;
+        }
         let reference = Reference::of(&case).expect("the rules compile");
         let redacted = reference.redact(&case.input_bytes());
         // Only the engine gives up waiting, and only the engine has limits.

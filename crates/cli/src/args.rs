@@ -3,10 +3,10 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use obelus::{Category, Profile};
+use obelus::{Category, Level, Profile};
 use std::path::PathBuf;
 
-/// Strikes customer and payment data out of JSON and text.
+/// Strikes customer and payment data out of JSON, text and forms.
 ///
 /// Bytes that are not redacted come out unchanged. On an error nothing more leaves; what has left before is safe.
 #[derive(Debug, Parser)]
@@ -70,12 +70,18 @@ pub(crate) struct FlowArgs {
     /// What the input is; auto decides by file name, then by the first bytes
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: FormatArg,
-    /// What stands in place of a finding
+    /// What stands in place of a finding, unless a rule file says it for the category
     #[arg(long, value_enum, default_value_t)]
     pub(crate) transform: TransformArg,
+    /// Read the key of hashes from a file of at least 32 bytes, instead of from OBELUS_HASH_KEY
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) hash_key_file: Option<PathBuf>,
+    /// Let findings stay that a list names by path, rule or hash, each with a reason; they are told as allowed
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) allow: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
-    /// Exit with 3 when anything was found
+    /// Exit with 3 when anything was found that is not allowed
     #[arg(long)]
     pub(crate) fail: bool,
     /// When to draw progress on the terminal; auto means for files over 64 MiB
@@ -102,6 +108,9 @@ pub(crate) struct ChoiceArgs {
     /// Balanced lets last 4, expiry, country and merchant names stay; strict does not
     #[arg(long, value_enum, default_value_t)]
     pub(crate) profile: ProfileArg,
+    /// Act on evidence of this level and above, unless a rule file says another for the category
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) level: LevelArg,
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,7 +148,7 @@ pub(crate) enum FormatArg {
     Ndjson,
     /// Plain UTF-8 text
     Text,
-    /// Not available yet
+    /// Forms (application/x-www-form-urlencoded) or query strings, one a line
     Form,
 }
 
@@ -152,9 +161,11 @@ pub(crate) enum TransformArg {
     Mask,
     /// Nothing
     Remove,
-    /// Not available yet
+    /// The category and a hash under a key: equal values stay equal, and nobody without the key can try values out
     Hash,
-    /// Not available yet
+    /// The year of a date of birth, the country of an address, the network of an IP address; otherwise the label
+    Generalise,
+    /// Not for files: what can be undone is the sidecar's
     Token,
 }
 
@@ -170,6 +181,27 @@ impl From<ProfileArg> for Profile {
         match profile {
             ProfileArg::Balanced => Profile::Balanced,
             ProfileArg::Strict => Profile::Strict,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum LevelArg {
+    /// Cues that are as often wrong as right
+    Possible,
+    /// Form and context agree
+    #[default]
+    Likely,
+    /// Check digits, prefixes, forms that hardly come about by chance
+    Certain,
+}
+
+impl From<LevelArg> for Level {
+    fn from(level: LevelArg) -> Level {
+        match level {
+            LevelArg::Possible => Level::Possible,
+            LevelArg::Likely => Level::Likely,
+            LevelArg::Certain => Level::Certain,
         }
     }
 }

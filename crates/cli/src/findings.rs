@@ -16,6 +16,8 @@ struct Line<'a> {
     rule: &'a str,
     span: [u64; 2],
     chars: [u64; 2],
+    #[serde(skip_serializing_if = "is_false")]
+    allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
 }
@@ -50,10 +52,16 @@ fn write_line(mut writer: impl Write, finding: &Finding<'_>, file: Option<&str>)
         rule: finding.rule,
         span: pair(finding.span),
         chars: pair(finding.chars),
+        allowed: finding.allowed,
         file,
     };
     serde_json::to_writer(&mut writer, &line)?;
     writer.write_all(b"\n")
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn pair(span: Span) -> [u64; 2] {
@@ -72,6 +80,7 @@ mod tests {
         rule: "email",
         span: Span { start: 310, end: 334 },
         chars: Span { start: 12, end: 28 },
+        allowed: false,
     };
 
     #[test]
@@ -84,6 +93,13 @@ mod tests {
             "\n"
         );
         assert_eq!(str::from_utf8(&line), Ok(expected));
+    }
+
+    #[test]
+    fn what_may_stay_is_marked() {
+        let mut line = Vec::new();
+        write_line(&mut line, &Finding { allowed: true, ..FINDING }, None).unwrap();
+        assert!(line.ends_with(b",\"allowed\":true}\n"));
     }
 
     #[test]

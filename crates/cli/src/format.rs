@@ -1,7 +1,7 @@
 //! What an input is, by its name or its first bytes.
 //!
 //! In doubt an input counts as JSON: JSON read as text would lose the rules over member names, while text read as
-//! JSON ends with an error.
+//! JSON ends with an error. A form must be unmistakable: two pairs without a space.
 
 use obelus::Format;
 use std::path::Path;
@@ -18,6 +18,7 @@ pub(crate) fn by_name(path: &Path) -> Option<Format> {
     match extension.as_str() {
         "json" | "ndjson" | "jsonl" => Some(Format::Sequence),
         "txt" | "log" | "md" => Some(Format::Text),
+        "form" | "urlencoded" => Some(Format::Form),
         _ => None,
     }
 }
@@ -31,7 +32,11 @@ pub(crate) fn by_content(first: &[u8]) -> Format {
         Some(_) => false,
         None => true,
     };
-    if is_json { Format::Sequence } else { Format::Text }
+    match is_json {
+        true => Format::Sequence,
+        false if is_form(first) => Format::Form,
+        false => Format::Text,
+    }
 }
 
 /// Whether more bytes cannot change what [`by_content`] says.
@@ -55,6 +60,41 @@ fn is_scalar(text: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(&text[..end]).is_ok()
 }
 
+/// Whether the first line of `text` is one word of several pairs with plain names and escapes that are whole.
+fn is_form(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"?").unwrap_or(text);
+    let end = text.iter().position(u8::is_ascii_whitespace);
+    if end.is_some_and(|end| !matches!(text[end], b'\n' | b'\r')) {
+        return false;
+    }
+    let line = &text[..end.unwrap_or(text.len())];
+    // The last pair may go on behind what was read.
+    let mut pairs: Vec<&[u8]> = line.split(|&byte| byte == b'&').collect();
+    let last = pairs.pop().unwrap_or_default();
+    let begins_pair = end.is_none() && last.iter().all(|&byte| is_name_sign(byte));
+    !pairs.is_empty() && pairs.into_iter().all(is_pair) && (begins_pair || is_pair(cut_escape(last, end)))
+}
+
+/// `pair` without the beginning of an escape, if what follows was not read.
+fn cut_escape(pair: &[u8], end: Option<usize>) -> &[u8] {
+    let tail = pair.len().saturating_sub(2);
+    match pair[tail..].iter().position(|&byte| byte == b'%') {
+        Some(at) if end.is_none() => &pair[..tail + at],
+        _ => pair,
+    }
+}
+
+fn is_pair(pair: &[u8]) -> bool {
+    let Some(name_len) = pair.iter().position(|&byte| byte == b'=') else { return false };
+    let mut escapes = pair.split(|&byte| byte == b'%').skip(1);
+    let is_escape = |rest: &[u8]| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit);
+    name_len > 0 && pair[..name_len].iter().all(|&byte| is_name_sign(byte)) && escapes.all(is_escape)
+}
+
+fn is_name_sign(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'%')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +104,8 @@ mod tests {
         assert_eq!(by_name(Path::new("a/charge.JSON")), Some(Format::Sequence));
         assert_eq!(by_name(Path::new("events.jsonl")), Some(Format::Sequence));
         assert_eq!(by_name(Path::new("server.log")), Some(Format::Text));
+        assert_eq!(by_name(Path::new("charge.form")), Some(Format::Form));
+        assert_eq!(by_name(Path::new("body.urlencoded")), Some(Format::Form));
         assert_eq!(by_name(Path::new("charge.json.bak")), None);
         assert_eq!(by_name(Path::new("charge")), None);
     }
@@ -82,6 +124,35 @@ mod tests {
         for first in
             ["Dear Jenny", "the charge", "2026-01-31 ok", "192.0.2.1 - -", "12:30:01", "- a list", "nul"]
         {
+            assert_eq!(by_content(first.as_bytes()), Format::Text, "{first:?}");
+        }
+    }
+
+    #[test]
+    fn what_begins_like_a_form_beyond_doubt_is_one() {
+        for first in [
+            "amount=1200&currency=usd",
+            "card[number]=4242424242424242&card%5Bcvc%5D=123\n",
+            "?q=jenny%40example.com&page=2\r\nq=",
+            "name=Jenny+Rosen&em",
+            "a=1&b=%4",
+            "a=&b=",
+        ] {
+            assert_eq!(by_content(first.as_bytes()), Format::Form, "{first:?}");
+        }
+        for first in [
+            "amount=1200",
+            "a=1&b=2 and more",
+            "a = 1",
+            "https://example.com/?a=1&b=2",
+            "GET /?a=1&b=2 HTTP/1.1",
+            "a=1&amp;b=2",
+            "AT&T=x",
+            "a=%zz&b=1",
+            "if (a[0]=1&b=2)",
+            "&a=1",
+            "=1&=2",
+        ] {
             assert_eq!(by_content(first.as_bytes()), Format::Text, "{first:?}");
         }
     }

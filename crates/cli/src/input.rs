@@ -78,7 +78,8 @@ impl Input {
             FormatArg::Json => Some(Format::Json),
             FormatArg::Ndjson => Some(Format::Sequence),
             FormatArg::Text => Some(Format::Text),
-            FormatArg::Auto | FormatArg::Form => format::by_name(Path::new(&self.name)),
+            FormatArg::Form => Some(Format::Form),
+            FormatArg::Auto => format::by_name(Path::new(&self.name)),
         };
         let mut filled = 0;
         if let Some(format) = told {

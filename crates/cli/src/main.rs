@@ -1,4 +1,4 @@
-//! The program: reads JSON or text, strikes out customer and payment data, tells what it found.
+//! The program: reads JSON, text or forms, strikes out customer and payment data, tells what it found.
 //!
 //! Exit codes: 0 done, 1 input or output error, 2 wrong usage or configuration, 3 found something under
 //! `--fail`. Errors are one line on standard error and never hold a value. A reader that closes standard output
@@ -15,6 +15,7 @@ mod promises;
 
 mod choice;
 mod format;
+mod key;
 
 mod flow;
 mod input;

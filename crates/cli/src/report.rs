@@ -23,13 +23,15 @@ const DRAWS_PER_SECOND: u8 = 10;
 pub(crate) struct Tally {
     /// Bytes read.
     pub(crate) bytes: u64,
+    /// Findings that an allow-list let stay.
+    pub(crate) allowed: u64,
     counts: BTreeMap<Category, u64>,
     begun: Instant,
 }
 
 impl Default for Tally {
     fn default() -> Tally {
-        Tally { bytes: 0, counts: BTreeMap::new(), begun: Instant::now() }
+        Tally { bytes: 0, allowed: 0, counts: BTreeMap::new(), begun: Instant::now() }
     }
 }
 
@@ -38,7 +40,7 @@ impl Tally {
         *self.counts.entry(category).or_insert(0) += 1;
     }
 
-    /// How much was found.
+    /// How much was found that may not stay.
     pub(crate) fn findings(&self) -> u64 {
         self.counts.values().sum()
     }
@@ -140,7 +142,11 @@ fn summary(tally: &Tally, elapsed: Duration, has_colour: bool) -> String {
     let rate = rate(tally.bytes, elapsed);
     let findings = tally.findings();
     let noun = if findings == 1 { "finding" } else { "findings" };
-    text.push_str(&format!("{findings} {noun} in {size}, {rate:.0} MB/s\n"));
+    let allowed = match tally.allowed {
+        0 => String::new(),
+        allowed => format!(" and {allowed} allowed"),
+    };
+    text.push_str(&format!("{findings} {noun}{allowed} in {size}, {rate:.0} MB/s\n"));
     text
 }
 
@@ -176,6 +182,12 @@ mod tests {
         let plain = text.replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
         assert_eq!(plain, summary(&tally(), Duration::from_millis(10), false));
         assert_ne!(plain, text);
+    }
+
+    #[test]
+    fn what_may_stay_is_counted_apart() {
+        let text = summary(&Tally { allowed: 2, ..tally() }, Duration::from_millis(10), false);
+        assert!(text.ends_with("\n3 findings and 2 allowed in 2.50 MB, 250 MB/s\n"), "{text}");
     }
 
     #[test]

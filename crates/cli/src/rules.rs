@@ -19,7 +19,8 @@ pub(crate) fn run(command: &RulesCommand) -> Result<Outcome, Failure> {
 }
 
 fn redactor(choice: &ChoiceArgs) -> Result<Redactor, Failure> {
-    choice::builder(choice)?.build().map_err(|error| Failure::config(&error))
+    // Nothing is hashed here: any key does for a rule file that wants one.
+    choice::builder(choice)?.hash_key(&[0; 32]).build().map_err(|error| Failure::config(&error))
 }
 
 fn list(choice: &ChoiceArgs, is_json: bool) -> Result<Outcome, Failure> {

@@ -10,7 +10,7 @@
 //! * [`Detectors::scan`] reads a [`Piece`] of a text, appends each [`Match`] that is final, and says how far the
 //!   text is settled. [`Carry`] is what it must remember between two pieces.
 //! * [`fold()`] rewrites a text for matching: digits, spaces and dashes of other scripts become ASCII.
-//! * [`mask()`] hides a finding and keeps its length.
+//! * [`mask()`] hides a finding and keeps its length; [`generalise()`] says something less exact in its place.
 //!
 //! ```
 //! use obelus_detect::{Carry, Detectors, Piece};
@@ -35,6 +35,8 @@ mod category;
 mod detector;
 mod detectors;
 mod fold;
+mod generalise;
+mod label;
 mod literals;
 mod mask;
 mod scan;
@@ -44,6 +46,8 @@ mod view;
 pub use category::{Category, UnknownCategory};
 pub use detector::{AHEAD_MAX, BEHIND_MAX, Detector, Example, Level};
 pub use fold::fold;
+pub use generalise::generalise;
+pub use label::{HASH_LETTERS, is_label};
 pub use mask::mask;
 pub use scan::{Carry, Detectors, Match, Piece, RuleIx};
 

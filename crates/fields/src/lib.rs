@@ -39,7 +39,9 @@
 mod fields;
 mod place;
 
+mod allow;
 mod pack;
+mod treatment;
 
 mod compile;
 mod rule;
@@ -50,10 +52,12 @@ mod table;
 
 mod error;
 
+pub use allow::{AllowEntry, AllowFile, NEVER_ALLOWED};
 pub use error::PackError;
 pub use fields::{Class, Fields, Name, Profile};
 pub use pack::{Example, PackFile};
 pub use place::{ClassIx, ObjectType, Place, Subtree, Verdict};
+pub use treatment::{Transform, Treatment};
 
 /// The rule file for customer and payment APIs in general.
 pub const GENERIC: &str = include_str!("../rules/generic.toml");

@@ -1,6 +1,7 @@
 //! Rule files: their form and what must hold in them.
 
 use crate::error::PackError;
+use crate::treatment::{Entry, Treatment};
 use obelus_detect::Category;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,7 @@ pub struct PackFile {
     pub(crate) subtrees: Vec<Subtree>,
     pub(crate) objects: Vec<Object>,
     pub(crate) ids: Vec<Id>,
+    transforms: Vec<Entry>,
 }
 
 /// A document with which a rule file shows what a rule or class does.
@@ -164,6 +166,7 @@ impl PackFile {
             subtrees: read.list("subtree", "name")?,
             objects: read.list("object", "type")?,
             ids: read.list("id", "prefix")?,
+            transforms: read.list("transform", "category")?,
         };
         match table.keys().next() {
             Some(other) => Err(PackError::new(file_name, "", format!("unknown table `{other}`"))),
@@ -179,6 +182,11 @@ impl PackFile {
     /// The pack's version.
     pub fn version(&self) -> &str {
         &self.pack.version
+    }
+
+    /// What the file says of categories as a whole.
+    pub fn treatments(&self) -> impl Iterator<Item = Treatment> {
+        self.transforms.iter().filter_map(Entry::treatment)
     }
 
     /// Every example and counter-example of the file.
@@ -218,7 +226,22 @@ impl PackFile {
         self.check_names()?;
         self.check_rules()?;
         self.check_subtrees()?;
-        self.check_objects()
+        self.check_objects()?;
+        self.check_transforms()
+    }
+
+    fn check_transforms(&self) -> Result<(), PackError> {
+        let mut categories = BTreeSet::new();
+        for transform in &self.transforms {
+            let entry = format!("transform \"{}\"", transform.category);
+            if let Err(unknown) = transform.category.parse::<Category>() {
+                return Err(self.error(entry, unknown.to_string()));
+            }
+            if !categories.insert(&transform.category) {
+                return Err(self.error(entry, "duplicate transform"));
+            }
+        }
+        Ok(())
     }
 
     fn check_classes(&self) -> Result<(), PackError> {

@@ -1,6 +1,7 @@
 //! What a faulty rule file is refused with: the file, the entry, the reason.
 
-use obelus_fields::{Fields, PackError, PackFile, Profile};
+use obelus_detect::{Category, Level};
+use obelus_fields::{Fields, PackError, PackFile, Profile, Transform};
 
 const SOUND: &str = r#"
     [pack]
@@ -136,6 +137,39 @@ fn faults_of_subtrees_objects_and_ids_are_told() {
     refused_with("[[id]]\nprefix = \"th_\"\nmin = 3", "id \"th_\"", "duplicate");
     refused_with("[[id]]\nprefix = \"th\"\nmin = 3", "id \"th\"", "must end with `_`");
     refused_with("[[id]]\nprefix = \"ti_\"", "id \"ti_\"", "`lengths` or `min`");
+}
+
+#[test]
+fn faults_of_transforms_are_told() {
+    let transform = |more: &str| format!("[[transform]]\ncategory = \"email\"\n{more}\n");
+    let entry = "transform \"email\"";
+    refused_with(&transform(""), entry, "missing field `transform`");
+    refused_with(&transform("transform = \"token\""), entry, "unknown variant `token`");
+    refused_with(&transform("transform = \"mask\"\nlevel = \"sure\""), entry, "unknown variant `sure`");
+    refused_with(&transform("transform = \"mask\"\nkey = \"x\""), entry, "unknown field `key`");
+    refused_with(&transform("transform = \"mask\"").repeat(2), entry, "duplicate transform");
+    let unknown = "[[transform]]\ncategory = \"mail\"\ntransform = \"mask\"";
+    refused_with(unknown, "transform \"mail\"", "unknown category");
+}
+
+#[test]
+fn transforms_are_told_in_their_order() {
+    let text = format!(
+        "{SOUND}[[transform]]\ncategory = \"us-ssn\"\ntransform = \"generalise\"\nlevel = \"possible\"\n\
+         [[transform]]\ncategory = \"email\"\ntransform = \"hash\"\n"
+    );
+    let told: Vec<_> = PackFile::parse(&text, "own.toml")
+        .unwrap()
+        .treatments()
+        .map(|said| (said.category, said.transform, said.level))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Category::UsSsn, Transform::Generalise, Some(Level::Possible)),
+            (Category::Email, Transform::Hash, None)
+        ]
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! Strikes customer and payment data out of JSON on its way to somebody who need not see it.
+//! Strikes customer and payment data out of JSON, text and forms on its way to somebody who need not see it.
 //!
 //! Feed bytes as they come, get bytes out. Whatever is no finding leaves exactly as it came, and the output is
 //! the same however the input was cut. Whatever has left is final: nothing that comes later makes it unsafe.
@@ -46,18 +46,56 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Text and forms
+//! [`Format`] says what the input is. Plain text has no names: the detectors read it.
+//!
+//! ```
+//! use obelus::{Format, Redactor};
+//!
+//! let redactor = Redactor::builder().format(Format::Text).build()?;
+//! assert_eq!(redactor.redact(b"Write to jenny@example.com.")?, b"Write to [email].");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Form bodies and query strings have names, with brackets for steps on the way, and percent signs for escapes:
+//!
+//! ```
+//! use obelus::{Format, Redactor};
+//!
+//! let redactor = Redactor::builder().format(Format::Form).build()?;
+//! let output = redactor.redact(b"card[number]=4242+4242+4242+4242&card[cvc]=123&amount=1200")?;
+//! assert_eq!(output, b"card[number]=%5Bcard-number%5D&card[cvc]=%5Bcard-cvc%5D&amount=1200");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Transforms
+//! [`Transform`] says what stands in place of a finding. [`Transform::Hash`] needs a key, and keeps equal values
+//! equal:
+//!
+//! ```
+//! use obelus::{Redactor, Transform};
+//!
+//! let key = b"32 bytes that nobody can guess..";
+//! let redactor = Redactor::builder().transform(Transform::Hash).hash_key(key).build()?;
+//! let output = String::from_utf8(redactor.redact(br#"["jenny@example.com","Jenny@example.com"]"#)?)?;
+//! let hash = output.split('"').nth(1).unwrap_or_default();
+//! assert!(hash.starts_with("[email:") && output.ends_with(&format!(",\"{hash}\"]")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Rules
 //! [`Redactor::builder`] begins with the default rule sets: the detectors for values that show themselves
 //! (cards, e-mail addresses, keys, …), the generic member names, and the Stripe pack. [`Builder::rules`] adds a
-//! rule file; [`Profile`] says what happens to each class of names.
+//! rule file, which may also say what replaces the findings of a category; [`Profile`] says what happens to each
+//! class of names, [`Level`] how strong the evidence must be. [`Builder::allow`] names findings that may stay.
 //!
 //! # Limits
 //! Memory is bounded by [`Limits`]; what exceeds one ends the stream with an error. Bytes are never let through
 //! unexamined.
 //!
 //! # What it does not do
-//! It finds names and addresses of people by the member names they stand under, not in prose. It reads JSON and
-//! plain text, not forms, not archives, not images.
+//! It finds names and addresses of people by the member names they stand under, not in prose. It reads JSON, plain
+//! text and forms, not multipart bodies, not archives, not images.
 
 pub use obelus_redact::{
     Arch, BuildError, Builder, Category, Error, ErrorKind, Finding, Format, Level, Limits, NullSink,

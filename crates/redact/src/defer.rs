@@ -2,7 +2,6 @@
 
 use crate::finding::Span;
 use crate::level::{Value, Waiting};
-use crate::transform::Transform;
 use crate::wait::Queued;
 use crate::walk::{Stop, Walk};
 use obelus_fields::{ObjectType, Place, Verdict};
@@ -22,12 +21,12 @@ impl Walk<'_, '_> {
             path,
             span,
             chars: Span { start: 0, end: 0 },
+            allowed: false,
         });
-        let (frame, subtree) = self.state.frames.top().map_or((0, None), |top| (top.object, top.subtree));
-        if let Some(object) = self.state.frames.get_mut(frame) {
-            object.waiting += 1;
+        let (frame, name, subtree) = self.state.spot();
+        if let Some(waiting) = self.state.waiting_mut(frame) {
+            *waiting += 1;
         }
-        let name = self.current_name();
         let original = is_number.then(|| self.buf[range.clone()].to_vec());
         let since = self.state.base + range.start as u64;
         self.state.waiting.push(Waiting {
@@ -55,7 +54,7 @@ impl Walk<'_, '_> {
 
     /// Asks again for the values of the object at `frame`.
     pub(crate) fn settle_frame(&mut self, frame: usize, closed: bool) -> Result<(), Stop> {
-        let place = self.state.frames.place(frame, closed);
+        let place = self.state.place(frame, closed);
         let mut at = 0;
         while at < self.state.waiting.len() {
             let waiting = &self.state.waiting[at];
@@ -76,25 +75,31 @@ impl Walk<'_, '_> {
 
     /// Carries out what was decided about one value.
     fn settle(&mut self, waiting: &Waiting, verdict: Verdict) {
-        if let Some(object) = self.state.frames.get_mut(waiting.frame) {
-            object.waiting -= 1;
+        if let Some(count) = self.state.waiting_mut(waiting.frame) {
+            *count -= 1;
         }
         let fields = &self.compiled.fields;
         match verdict {
             Verdict::Redact(class) if !waiting.is_number || fields.class(class).numbers => {
                 let rule = self.out.rules.of_class(class);
                 let category = self.out.rules.get(rule).category;
+                let (allowed, queue) = (&self.compiled.allowed, &mut self.out.emitted.queue);
+                if allowed.allows(rule, category, queue.path(waiting.id), waiting.original.as_deref()) {
+                    queue.allow(waiting.id, rule);
+                    return;
+                }
                 let mut bytes = Vec::new();
                 if waiting.is_number {
                     self.push_quote(&mut bytes);
                 }
                 match &waiting.original {
-                    Some(original) => self.compiled.transform.render(category, original, &mut bytes),
-                    None => self.compiled.transform.unseen().render(category, b"", &mut bytes),
+                    Some(original) => self.compiled.transforms.render(category, original, &mut bytes),
+                    None => self.compiled.transforms.render_unseen(category, &mut bytes),
                 }
                 if waiting.is_number {
                     self.push_quote(&mut bytes);
                 }
+                let bytes = self.out.encoded(bytes);
                 self.out.emitted.queue.go(waiting.id, rule, bytes);
             }
             _ => self.out.emitted.queue.stay(waiting.id),
@@ -129,7 +134,7 @@ impl Walk<'_, '_> {
 
     /// What is decided when no more evidence is awaited: as if every doubt were evidence.
     fn closed_verdict(&self, waiting: &Waiting) -> Verdict {
-        let mut place = self.state.frames.place(waiting.frame, true);
+        let mut place = self.state.place(waiting.frame, true);
         place.subtree = waiting.subtree;
         place.in_scope = true;
         if place.own == ObjectType::UNKNOWN {
@@ -148,12 +153,13 @@ impl Walk<'_, '_> {
         let waiting = self.state.waiting.remove(at);
         match self.closed_verdict(&waiting) {
             Verdict::Redact(class) => {
-                if let Some(object) = self.state.frames.get_mut(waiting.frame) {
-                    object.waiting -= 1;
+                if let Some(count) = self.state.waiting_mut(waiting.frame) {
+                    *count -= 1;
                 }
                 let category = self.out.rules.get(self.out.rules.of_class(class)).category;
                 let mut bytes = Vec::new();
-                self.compiled.transform.unseen().render(category, b"", &mut bytes);
+                self.compiled.transforms.render_unseen(category, &mut bytes);
+                let bytes = self.out.encoded(bytes);
                 self.out.emitted.queue.cut(waiting.id, &bytes);
                 self.state.value = Value::Go { class, start: waiting.at };
                 if let Some(inner) = self.inner {
@@ -169,18 +175,11 @@ impl Walk<'_, '_> {
     /// The level's text ends or is given up: no object of it gets more evidence.
     pub(crate) fn settle_all(&mut self) -> Result<(), Stop> {
         while let Some(waiting) = (!self.state.waiting.is_empty()).then(|| self.state.waiting.remove(0)) {
-            let place = self.state.frames.place(waiting.frame, true);
+            let place = self.state.place(waiting.frame, true);
             let place = Place { subtree: waiting.subtree, ..place };
             let verdict = self.compiled.judge(waiting.name, &place);
             self.settle(&waiting, verdict);
         }
         Ok(self.out.drain()?)
-    }
-}
-
-impl Transform {
-    /// The transform for a value whose text is not at hand any more.
-    pub(crate) fn unseen(self) -> Transform {
-        if self == Transform::Mask { Transform::Label } else { self }
     }
 }

@@ -39,4 +39,6 @@ pub struct Finding<'a> {
     pub span: Span,
     /// Unicode code points in the decoded string (of the innermost string that holds it).
     pub chars: Span,
+    /// Whether an allow-list let it stay: then it is in the output as it was.
+    pub allowed: bool,
 }

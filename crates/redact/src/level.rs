@@ -1,9 +1,10 @@
 //! The state of one nesting level: the document itself, or JSON inside a string of the level around.
 
+use crate::form::Form;
 use crate::frames::Frames;
 use crate::view::View;
 use obelus_detect::{Carry, Match};
-use obelus_fields::{ClassIx, Name};
+use obelus_fields::{ClassIx, Name, Place};
 use obelus_json::map::OffsetMap;
 use obelus_json::{Lexer, Mode};
 use std::ops::Range;
@@ -27,6 +28,13 @@ impl Level {
             map: OffsetMap::default(),
             inner: None,
         }
+    }
+
+    /// Takes the text of a string as it is.
+    pub(crate) fn take(&mut self, text: &[u8]) {
+        self.text.clear();
+        self.text.extend_from_slice(text);
+        self.map.clear();
     }
 
     /// Begins a new string under the pointer `root`.
@@ -61,9 +69,44 @@ pub(crate) struct State {
     pub(crate) carry: Carry,
     /// Values that wait, oldest first.
     pub(crate) waiting: Vec<Waiting>,
+    /// What stands for the frames if the level is a form.
+    pub(crate) form: Option<Box<Form>>,
 }
 
 impl State {
+    /// Whether the text has no escapes of JSON strings in it.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.form.is_some()
+    }
+
+    /// The object that governs the current value, the name that rules over it, and the class that a subtree rule
+    /// gives it.
+    pub(crate) fn spot(&self) -> (usize, Name, Option<ClassIx>) {
+        match (&self.form, self.frames.top()) {
+            (Some(form), _) => form.objects.spot(),
+            (None, Some(top)) if top.is_array => (top.object, top.name, top.subtree),
+            (None, Some(top)) => (top.object, self.member, top.subtree),
+            (None, None) => (0, Name::default(), None),
+        }
+    }
+
+    /// The place of a value that the object `at` governs.
+    pub(crate) fn place(&self, at: usize, closed: bool) -> Place {
+        match &self.form {
+            Some(form) => form.objects.place(at, closed),
+            None => self.frames.place(at, closed),
+        }
+    }
+
+    /// How many values of the object `at` wait.
+    pub(crate) fn waiting_mut(&mut self, at: usize) -> Option<&mut u32> {
+        match &mut self.form {
+            Some(form) => form.objects.get_mut(at).map(|object| &mut object.waiting),
+            None => self.frames.get_mut(at).map(|frame| &mut frame.waiting),
+        }
+    }
+
     pub(crate) fn clear_value(&mut self) {
         self.value = Value::None;
         self.deferred = None;

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! Redacts sensitive values in a stream of JSON without parsing it into memory.
+//! Redacts sensitive values in a stream of JSON, text or forms without parsing it into memory.
 //!
 //! Whatever is no finding leaves exactly as it came, and the output is the same however the input was cut.
 //! Depend on the crate `obelus`, which offers all of this; this crate is where it is done.
@@ -25,10 +25,13 @@
 //! decoded once more; JSON in strings is read once a level. Findings cost about a copy of themselves and of
 //! their path.
 
+mod allow;
 mod defer;
 mod error;
 mod finding;
+mod form;
 mod frames;
+mod hash;
 mod level;
 mod out;
 mod redactor;
@@ -44,13 +47,12 @@ mod walk;
 pub use error::{Error, ErrorKind, PushError};
 pub use finding::{Finding, Span};
 pub use obelus_detect::{Category, Level, UnknownCategory};
-pub use obelus_fields::{PackError, Profile};
+pub use obelus_fields::{PackError, Profile, Transform};
 pub use obelus_json::{Arch, SyntaxKind};
 pub use redactor::{BuildError, Builder, Format, Limits, Redactor};
 pub use rules::RuleInfo;
 pub use sink::{NullSink, Sink, WriteSink};
 pub use stream::Stream;
-pub use transform::Transform;
 
 pub mod rule_files {
     //! Rule files by themselves: their form, their examples, and the built-in ones.

@@ -5,6 +5,7 @@
 //! output go through the queue, as a copy.
 
 use crate::finding::{Finding, Span};
+use crate::form::encode;
 use crate::rules::{RuleIx, Rules};
 use crate::sink::Sink;
 use crate::wait::{Queue, Queued};
@@ -79,6 +80,8 @@ pub(crate) struct Out<'o> {
     pub(crate) is_chunk: bool,
     /// Whether anybody wants findings.
     pub(crate) reports: bool,
+    /// Whether what replaces a finding must be written as forms write it.
+    pub(crate) is_form: bool,
 }
 
 impl Out<'_> {
@@ -112,8 +115,27 @@ impl Out<'_> {
         self.emitted.upto = self.emitted.upto.max(to);
     }
 
+    /// What replaces a finding, as it must be written.
+    pub(crate) fn encoded(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if !self.is_form {
+            return bytes;
+        }
+        let mut encoded = Vec::with_capacity(bytes.len() + 8);
+        encode(&bytes, &mut encoded);
+        encoded
+    }
+
     /// Adds bytes that are not input.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        if self.is_form {
+            let mut encoded = Vec::with_capacity(bytes.len() + 8);
+            encode(bytes, &mut encoded);
+            return self.write_encoded(&encoded);
+        }
+        self.write_encoded(bytes)
+    }
+
+    fn write_encoded(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         if bytes.is_empty() {
             Ok(())
         } else if self.emitted.queue.is_waiting() {
@@ -125,14 +147,35 @@ impl Out<'_> {
     }
 
     /// Reports a finding.
-    pub(crate) fn found(&mut self, rule: RuleIx, path: &str, span: Span, chars: Span) -> Result<(), Refused> {
+    pub(crate) fn found(
+        &mut self,
+        rule: RuleIx,
+        path: &str,
+        (span, chars): (Span, Span),
+        allowed: bool,
+    ) -> Result<(), Refused> {
         let doc = self.emitted.doc;
         if self.emitted.queue.is_waiting() {
-            self.emitted.queue.findings.push(Queued { rule, doc, path: path.to_owned(), span, chars });
+            self.emitted.queue.findings.push(Queued {
+                rule,
+                doc,
+                path: path.to_owned(),
+                span,
+                chars,
+                allowed,
+            });
             return Ok(());
         }
         let info = self.rules.get(rule);
-        self.pieces.found(&Finding { doc, path, category: info.category, rule: info.id(), span, chars })
+        self.pieces.found(&Finding {
+            doc,
+            path,
+            category: info.category,
+            rule: info.id(),
+            span,
+            chars,
+            allowed,
+        })
     }
 
     /// Sends on what no longer waits.
@@ -152,6 +195,7 @@ impl Out<'_> {
                 rule: info.id(),
                 span: queued.span,
                 chars: queued.chars,
+                allowed: queued.allowed,
             })?;
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! Rules, transform and limits, compiled once.
 
+use crate::allow::{Allowed, Unusable};
 use crate::error::{Error, PushError};
+use crate::hash::{HashKey, Hasher, KEY_BYTES_MIN};
 use crate::rules::{RuleInfo, Rules};
 use crate::stream::Stream;
-use crate::transform::Transform;
+use crate::transform::Transforms;
 use obelus_detect::{Category, Detectors, Level};
-use obelus_fields::{Fields, Name, PackError, PackFile, Place, Profile, Verdict};
+use obelus_fields::{AllowFile, Fields, Name, PackError, PackFile, Place, Profile, Transform, Verdict};
 use obelus_json::Arch;
 use std::fmt;
 
@@ -22,6 +24,8 @@ pub enum Format {
     Sequence,
     /// Plain UTF-8 text.
     Text,
+    /// Forms (`application/x-www-form-urlencoded`) or query strings, one a line.
+    Form,
 }
 
 /// Bounds of a stream. Beyond each is an error (or, for `nesting_max` and `wait_bytes_max`, what is said there).
@@ -68,7 +72,8 @@ pub(crate) struct Compiled {
     pub(crate) fields: Fields,
     /// For each class, whether its category is acted on.
     classes_on: Vec<bool>,
-    pub(crate) transform: Transform,
+    pub(crate) transforms: Transforms,
+    pub(crate) allowed: Allowed,
     pub(crate) format: Format,
     pub(crate) limits: Limits,
     pub(crate) arch: Arch,
@@ -140,6 +145,9 @@ pub struct Builder {
     is_bare: bool,
     profile: Profile,
     transform: Transform,
+    hash_key: Option<HashKey>,
+    /// Allow-lists: text and file name.
+    allowed: Vec<(String, String)>,
     format: Format,
     limits: Limits,
     arch: Option<Arch>,
@@ -168,9 +176,22 @@ impl Builder {
         self
     }
 
-    /// Says what replaces a finding. Default: the label.
+    /// Says what replaces a finding of a category of which no rule file says it. Default: the label.
     pub fn transform(&mut self, transform: Transform) -> &mut Builder {
         self.transform = transform;
+        self
+    }
+
+    /// Gives the key of [`Transform::Hash`]: at least 32 bytes that nobody can guess. It is never shown.
+    pub fn hash_key(&mut self, key: &[u8]) -> &mut Builder {
+        self.hash_key = Some(HashKey::new(key));
+        self
+    }
+
+    /// Adds an allow-list: findings that stay, each for a reason; `file_name` stands in its errors. They are reported
+    /// as allowed.
+    pub fn allow(&mut self, text: &str, file_name: &str) -> &mut Builder {
+        self.allowed.push((text.to_owned(), file_name.to_owned()));
         self
     }
 
@@ -192,7 +213,8 @@ impl Builder {
         self
     }
 
-    /// Acts on findings whose evidence is at least as strong. Default: likely. Rules over member names do not ask.
+    /// Acts on findings whose evidence is at least as strong, unless a rule file says another level for their
+    /// category. Default: likely. Rules over member names do not ask.
     pub fn level(&mut self, level: Level) -> &mut Builder {
         self.level = level;
         self
@@ -213,7 +235,8 @@ impl Builder {
     /// Compiles.
     ///
     /// # Errors
-    /// A rule file that is wrong, a limit that cannot be kept, or a selection that leaves no rule.
+    /// A rule file that is wrong, a limit that cannot be kept, a key that is short or missing, or a selection that
+    /// leaves no rule.
     pub fn build(&self) -> Result<Redactor, BuildError> {
         if self.limits.nesting_max > NESTING_LIMIT {
             return Err(BuildError(BuildErrorKind::Nesting));
@@ -230,22 +253,48 @@ impl Builder {
         let is_on = |category: Category| {
             (self.only.is_empty() || self.only.contains(&category)) && !self.skip.contains(&category)
         };
-        let detectors = Detectors::new(|detector| is_on(detector.category) && detector.level >= self.level);
+        let hasher = match &self.hash_key {
+            Some(key) => Some(key.hasher().ok_or(BuildError(BuildErrorKind::ShortHashKey))?),
+            None => None,
+        };
+        let transforms = Transforms::new(self.transform, &packs, hasher.clone())
+            .ok_or(BuildError(BuildErrorKind::NoHashKey))?;
+        let level_of = |category: Category| {
+            let mut treatments = packs.iter().flat_map(PackFile::treatments);
+            let said = treatments.find(|treatment| treatment.category == category);
+            said.and_then(|treatment| treatment.level).unwrap_or(self.level)
+        };
+        let detectors = Detectors::new(|detector| {
+            is_on(detector.category) && detector.level >= level_of(detector.category)
+        });
         let classes_on: Vec<bool> = fields.classes().iter().map(|class| is_on(class.category)).collect();
         if detectors.detectors().is_empty() && !classes_on.contains(&true) {
             return Err(BuildError(BuildErrorKind::NoRule));
         }
         let rules = Rules::new(&detectors, &fields);
+        let allowed = self.allowed(&rules, hasher)?;
         let compiled = Compiled {
             detectors,
             fields,
             classes_on,
-            transform: self.transform,
+            transforms,
+            allowed,
             format: self.format,
             limits: self.limits,
             arch: self.arch.unwrap_or_else(Arch::detect),
         };
         Ok(Redactor { compiled, rules })
+    }
+
+    fn allowed(&self, rules: &Rules, hasher: Option<Hasher>) -> Result<Allowed, BuildError> {
+        let mut lists = Vec::with_capacity(self.allowed.len());
+        for (text, file_name) in &self.allowed {
+            lists.push(AllowFile::parse(text, file_name)?);
+        }
+        Allowed::new(&lists, rules, hasher).map_err(|unusable| match unusable {
+            Unusable::Pack(error) => error.into(),
+            Unusable::NoKey => BuildError(BuildErrorKind::NoHashKey),
+        })
     }
 }
 
@@ -258,6 +307,15 @@ enum BuildErrorKind {
     Pack(PackError),
     Nesting,
     NoRule,
+    NoHashKey,
+    ShortHashKey,
+}
+
+impl BuildError {
+    /// Whether the key of [`Transform::Hash`] is missing or too short.
+    pub fn is_about_hash_key(&self) -> bool {
+        matches!(self.0, BuildErrorKind::NoHashKey | BuildErrorKind::ShortHashKey)
+    }
 }
 
 impl From<PackError> for BuildError {
@@ -273,6 +331,10 @@ impl fmt::Display for BuildError {
             BuildErrorKind::Nesting => write!(f, "nesting_max is above {NESTING_LIMIT}: choose less"),
             BuildErrorKind::NoRule => {
                 f.write_str("the selected categories have no rule: nothing would be redacted")
+            }
+            BuildErrorKind::NoHashKey => f.write_str("hashes need a key, and none is given"),
+            BuildErrorKind::ShortHashKey => {
+                write!(f, "the hash key has fewer than {KEY_BYTES_MIN} bytes: use a longer one")
             }
         }
     }

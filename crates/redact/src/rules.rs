@@ -63,6 +63,11 @@ impl Rules {
         &self.infos[usize::from(rule)]
     }
 
+    /// The rule of this id.
+    pub(crate) fn find(&self, id: &str) -> Option<RuleIx> {
+        (0..).zip(&self.infos).find(|(_, info)| info.rule == id).map(|(rule, _)| rule)
+    }
+
     pub(crate) fn all(&self) -> &[RuleInfo] {
         &self.infos
     }

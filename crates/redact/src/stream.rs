@@ -11,6 +11,7 @@
 //!  (c) After an error nothing leaves any more, and every call gives that error.
 
 use crate::error::{Error, ErrorKind, PushError};
+use crate::form::Reader;
 use crate::level::{Level, Scratch, Source, Value};
 use crate::out::{Adapter, Emitted, Out, Pieces};
 use crate::redactor::{Format, Redactor};
@@ -58,11 +59,15 @@ impl<'r> Stream<'r> {
         let mode = match redactor.compiled.format {
             Format::Json => Mode::Document,
             Format::Lines => Mode::Lines,
-            Format::Sequence | Format::Text => Mode::Sequence,
+            Format::Sequence | Format::Text | Format::Form => Mode::Sequence,
         };
+        let mut level = Level::new(mode, redactor.compiled.limits.depth_max);
+        if redactor.compiled.format == Format::Form {
+            level.state.form = Some(Box::default());
+        }
         Stream {
             redactor,
-            level: Level::new(mode, redactor.compiled.limits.depth_max),
+            level,
             scratch: Scratch::default(),
             emitted: Emitted::default(),
             hold: Vec::new(),
@@ -237,8 +242,10 @@ impl<'r> Stream<'r> {
     /// An open name or number must not grow without bound.
     fn check_hold(&self) -> Result<(), Stop> {
         // String values hold their undecided end only; what is longer is a name or a number, here or in JSON
-        // inside the string, where its escapes may double it at each level.
-        let max = 2 * self.redactor.compiled.limits.hold_bytes_max + GROW_BYTES;
+        // inside the string, where its escapes may double it at each level, and those of a form make it three
+        // times as long.
+        let escape_len = if self.redactor.compiled.format == Format::Form { 3 } else { 1 };
+        let max = 2 * escape_len * self.redactor.compiled.limits.hold_bytes_max + GROW_BYTES;
         if self.hold.len() > max {
             return Err(Stop::Error(Error::new(ErrorKind::Hold, self.base)));
         }
@@ -263,7 +270,12 @@ impl<'r> Stream<'r> {
             buf,
             base: self.base,
             is_chunk,
+            is_form: compiled.format == Format::Form,
         };
+        if compiled.format == Format::Form {
+            let (level, scratch, base) = (&mut self.level, &mut self.scratch, self.base);
+            return Reader { compiled, level, scratch, out: &mut out, base }.run(buf, last);
+        }
         let Level { lexer, state, inner, .. } = &mut self.level;
         state.base = self.base;
         let mut walk = Walk {

@@ -1,39 +1,62 @@
 //! What stands in place of a finding.
 
-use obelus_detect::{Category, mask};
+use crate::hash::Hasher;
+use obelus_detect::{Category, generalise, mask};
+use obelus_fields::{PackFile, Transform};
 
-/// What replaces a finding.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Transform {
-    /// The category in square brackets: `[email]`.
-    #[default]
-    Label,
-    /// As many characters, with only what may be shown: first six and last four of a card, the domain of an
-    /// e-mail address, the last four of an account.
-    Mask,
-    /// Nothing.
-    Remove,
+/// The transform of each category.
+#[derive(Debug)]
+pub(crate) struct Transforms {
+    /// By category, in the order of [`Category::ALL`].
+    by_category: Vec<Transform>,
+    hasher: Option<Hasher>,
 }
 
-impl Transform {
+impl Transforms {
+    /// What the rule files say, the earlier before the later, and `default` for what they leave open. Nothing if
+    /// values are to be hashed without a key.
+    pub(crate) fn new(default: Transform, packs: &[PackFile], hasher: Option<Hasher>) -> Option<Transforms> {
+        let said = |category: &Category| {
+            let mut treatments = packs.iter().flat_map(PackFile::treatments);
+            treatments.find(|treatment| treatment.category == *category)
+        };
+        let by_category: Vec<Transform> = Category::ALL
+            .iter()
+            .map(|category| said(category).map_or(default, |treatment| treatment.transform))
+            .collect();
+        let lacks_key = hasher.is_none() && by_category.contains(&Transform::Hash);
+        (!lacks_key).then_some(Transforms { by_category, hasher })
+    }
+
     /// Appends what replaces `value` (decoded text) to `out`. The text needs no escaping in JSON.
-    pub(crate) fn render(self, category: Category, value: &[u8], out: &mut Vec<u8>) {
-        match self {
-            Transform::Label => out.extend_from_slice(category.label().as_bytes()),
-            Transform::Mask => match std::str::from_utf8(value) {
-                Ok(value) => out.extend_from_slice(mask(category, value).as_bytes()),
-                Err(_) => out.extend_from_slice(category.label().as_bytes()),
+    pub(crate) fn render(&self, category: Category, value: &[u8], out: &mut Vec<u8>) {
+        let text = std::str::from_utf8(value);
+        let label = category.label().as_bytes();
+        match (self.of(category), text, &self.hasher) {
+            (Transform::Remove, ..) => {}
+            (Transform::Mask, Ok(text), _) => out.extend_from_slice(mask(category, text).as_bytes()),
+            (Transform::Hash, _, Some(hasher)) => hasher.render(category, value, out),
+            (Transform::Generalise, Ok(text), _) => match generalise(category, text) {
+                Some(text) => out.extend_from_slice(text.as_bytes()),
+                None => out.extend_from_slice(label),
             },
-            Transform::Remove => {}
+            _ => out.extend_from_slice(label),
         }
     }
-}
 
-/// Whether `text` is what the label transform leaves, alone or numbered as in member names.
-pub(crate) fn is_label(text: &[u8]) -> bool {
-    let Some(inner) = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]")) else {
-        return false;
-    };
-    Category::ALL.iter().any(|category| inner == category.as_str().as_bytes())
+    /// Appends what replaces a value whose text is not at hand, or would be told apart the next time.
+    pub(crate) fn render_unseen(&self, category: Category, out: &mut Vec<u8>) {
+        if self.of(category) != Transform::Remove {
+            out.extend_from_slice(category.label().as_bytes());
+        }
+    }
+
+    /// Whether any transform asks what a value says.
+    pub(crate) fn reads_values(&self) -> bool {
+        self.by_category.iter().any(|transform| !matches!(transform, Transform::Label | Transform::Remove))
+    }
+
+    fn of(&self, category: Category) -> Transform {
+        self.by_category.get(category as usize).copied().unwrap_or_default()
+    }
 }

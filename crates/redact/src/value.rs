@@ -9,9 +9,8 @@
 
 use crate::finding::Span;
 use crate::level::{Level, Scratch, Source, Value};
-use crate::transform::is_label;
 use crate::walk::{Stop, Walk, decode};
-use obelus_detect::{BEHIND_MAX, Category, Detectors, Piece, is_nobody};
+use obelus_detect::{BEHIND_MAX, Category, Detectors, Piece, is_label, is_nobody};
 use obelus_fields::{ClassIx, Verdict};
 use obelus_json::filter::SPAN;
 use obelus_json::string::count_chars;
@@ -51,6 +50,7 @@ impl Walk<'_, '_> {
             }
             if let Verdict::Redact(class) = verdict
                 && !open
+                && self.compiled.allowed.is_empty()
             {
                 return self.replace_whole(&body, class, flags);
             }
@@ -71,7 +71,7 @@ impl Walk<'_, '_> {
     }
 
     /// Decides what is done with a value.
-    fn begin_string(
+    pub(crate) fn begin_string(
         &mut self,
         body: &Range<usize>,
         open: bool,
@@ -88,7 +88,9 @@ impl Walk<'_, '_> {
             self.state.value = Value::Stay;
             return Ok(());
         }
-        if let Verdict::Redact(class) = verdict {
+        if let Verdict::Redact(class) = verdict
+            && !(is_short && self.allow_value(class, body, flags)?)
+        {
             if is_short && is_nobody(self.compiled.fields.class(class).category, value) {
                 self.state.value = Value::Stay;
                 return Ok(());
@@ -99,7 +101,7 @@ impl Walk<'_, '_> {
             let id = self.defer(body, false)?;
             self.state.deferred = Some(id);
             if is_short
-                && self.compiled.transform.unseen() != self.compiled.transform
+                && (self.compiled.transforms.reads_values() || self.compiled.allowed.reads_values())
                 && let Some(waiting) = self.state.waiting.last_mut()
             {
                 self.scratch.view.read(value, flags, false);
@@ -145,10 +147,15 @@ impl Walk<'_, '_> {
     }
 
     /// Reads a part of a value that has begun.
-    fn go_on(&mut self, body: Range<usize>, open: bool, flags: StringFlags) -> Result<usize, Stop> {
+    pub(crate) fn go_on(
+        &mut self,
+        body: Range<usize>,
+        open: bool,
+        flags: StringFlags,
+    ) -> Result<usize, Stop> {
         let went = matches!(self.state.value, Value::Go { .. });
         let mut need = match self.state.value {
-            Value::Text => self.read_text(&body, open, flags, false)?,
+            Value::Text => self.read_text(&body, open, flags, self.state.is_plain())?,
             Value::Nested => self.read_nested(&body, open, flags)?,
             Value::Go { .. } => {
                 self.out.skip(self.source.end(body.end));
@@ -235,9 +242,9 @@ impl Walk<'_, '_> {
         bytes.clear();
         if value.len() < WHOLE_BYTES_MAX {
             view.read(value, flags, false);
-            self.compiled.transform.render(category, view.decoded(value), bytes);
+            self.compiled.transforms.render(category, view.decoded(value), bytes);
         } else {
-            self.compiled.transform.unseen().render(category, b"", bytes);
+            self.compiled.transforms.render_unseen(category, bytes);
         }
     }
 
@@ -303,11 +310,14 @@ impl Walk<'_, '_> {
             let category = self.out.rules.get(found.rule).category;
             bytes.clear();
             let value = &view.text(source)[found.start..found.end];
-            self.compiled.transform.render(category, value, bytes);
+            self.compiled.transforms.render(category, value, bytes);
             let span =
                 Span { start: self.source.start(body.start + start), end: self.source.end(body.start + end) };
-            self.out.replace(span, bytes)?;
-            self.found(found.rule, span, Span { start: chars, end: chars + length })?;
+            let allowed = !self.compiled.allowed.is_empty() && self.allows_match(source, &found);
+            if !allowed {
+                self.out.replace(span, &self.scratch.bytes)?;
+            }
+            self.report(found.rule, (span, Span { start: chars, end: chars + length }), allowed)?;
             (counted, chars) = (end, chars + length);
         }
         Ok(())
@@ -316,7 +326,11 @@ impl Walk<'_, '_> {
     /// Has the level inside read `body`.
     fn read_nested(&mut self, body: &Range<usize>, open: bool, flags: StringFlags) -> Result<usize, Stop> {
         let Some(level) = self.inner.as_deref_mut() else { return Ok(body.end) };
-        decode(&self.buf[body.clone()], &mut level.text, &mut level.map);
+        let source = &self.buf[body.clone()];
+        match self.state.is_plain() {
+            true => level.take(source),
+            false => decode(source, &mut level.text, &mut level.map),
+        }
         let Level { lexer, state, text, map, inner } = level;
         let (compiled, arch) = (self.compiled, self.compiled.arch);
         let mut walk = Walk {
@@ -367,7 +381,7 @@ impl Walk<'_, '_> {
         let before = body.start..body.start + at;
         let chars = self.chars(&before);
         self.state.chars += chars;
-        let need = self.read_text(&(before.end..body.end), open, flags, false)?;
+        let need = self.read_text(&(before.end..body.end), open, flags, self.state.is_plain())?;
         // The caller counts from the beginning of the body.
         self.state.chars -= chars;
         Ok(need)
@@ -375,7 +389,7 @@ impl Walk<'_, '_> {
 
     /// Code points of a part of the buffer, if anybody wants to know.
     fn chars(&self, part: &Range<usize>) -> u64 {
-        if self.out.reports { count(&self.buf[part.clone()], false) } else { 0 }
+        if self.out.reports { count(&self.buf[part.clone()], self.state.is_plain()) } else { 0 }
     }
 
     /// Whether the first thing in the string, after white space, is an opening bracket.

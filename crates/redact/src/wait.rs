@@ -23,6 +23,7 @@ pub(crate) struct Queued {
     pub(crate) path: String,
     pub(crate) span: Span,
     pub(crate) chars: Span,
+    pub(crate) allowed: bool,
 }
 
 /// What becomes of a pending value.
@@ -30,6 +31,8 @@ pub(crate) struct Queued {
 enum Outcome {
     Open,
     Stays,
+    /// It stays, and is reported.
+    Allowed,
     Goes(Vec<u8>),
 }
 
@@ -95,6 +98,20 @@ impl Queue {
         }
     }
 
+    /// The value stays although `rule` holds.
+    pub(crate) fn allow(&mut self, id: u64, rule: RuleIx) {
+        if let Some(pending) = self.find(id) {
+            pending.finding.rule = rule;
+            pending.finding.allowed = true;
+            pending.outcome = Outcome::Allowed;
+        }
+    }
+
+    /// The pointer to the value.
+    pub(crate) fn path(&self, id: u64) -> &str {
+        self.index(id).map(|idx| self.pending[idx].finding.path.as_str()).unwrap_or_default()
+    }
+
     /// The value gives way to `replacement`.
     pub(crate) fn go(&mut self, id: u64, rule: RuleIx, replacement: Vec<u8>) {
         if let Some(pending) = self.find(id) {
@@ -131,7 +148,7 @@ impl Queue {
         while let Some(pending) = self.pending.front_mut() {
             let until = match &mut pending.outcome {
                 Outcome::Open => break,
-                Outcome::Stays => pending.bytes.0,
+                Outcome::Stays | Outcome::Allowed => pending.bytes.0,
                 Outcome::Goes(replacement) => {
                     put(&self.bytes[bytes_done..pending.bytes.0])?;
                     put(replacement)?;
@@ -155,6 +172,9 @@ impl Queue {
             }
             self.ready.extend_from_slice(&self.findings[findings_done..pending.findings.0]);
             findings_done = pending.findings.0;
+            if matches!(pending.outcome, Outcome::Allowed) {
+                self.ready.push(pending.finding.clone());
+            }
             self.pending.pop_front();
             self.first_id += 1;
         }

@@ -8,7 +8,6 @@ use crate::level::{Level, Scratch, Source, State};
 use crate::out::{Out, Refused};
 use crate::redactor::Compiled;
 use crate::rules::RuleIx;
-use crate::transform::Transform;
 use obelus_detect::{Carry, Detectors, Piece};
 use obelus_fields::{Name, ObjectType, Place, Subtree, Verdict};
 use obelus_json::string::unescape;
@@ -67,15 +66,6 @@ impl Walk<'_, '_> {
         self.compiled.judge(name, &place)
     }
 
-    /// The name that rules over the current value.
-    pub(crate) fn current_name(&self) -> Name {
-        match self.state.frames.top() {
-            Some(top) if top.is_array => top.name,
-            Some(_) => self.state.member,
-            None => Name::default(),
-        }
-    }
-
     /// Ends the pointer with the current member's name or the element's index.
     pub(crate) fn set_leaf(&mut self) {
         if self.state.frames.has_leaf() {
@@ -94,17 +84,24 @@ impl Walk<'_, '_> {
 
     /// Reports a finding at the current value.
     pub(crate) fn found(&mut self, rule: RuleIx, span: Span, chars: Span) -> Result<(), Stop> {
+        self.report(rule, (span, chars), false)
+    }
+
+    /// Reports a finding that was replaced or allowed.
+    pub(crate) fn report(&mut self, rule: RuleIx, spans: (Span, Span), allowed: bool) -> Result<(), Stop> {
         if !self.out.reports {
             return Ok(());
         }
         self.set_leaf();
         let path = std::str::from_utf8(self.state.frames.pointer()).unwrap_or_default();
-        Ok(self.out.found(rule, path, span, chars)?)
+        Ok(self.out.found(rule, path, spans, allowed)?)
     }
 
     /// A quotation mark as it must be written at this level.
     pub(crate) fn push_quote(&self, out: &mut Vec<u8>) {
-        let backslashes = (1usize << self.nesting) - 1;
+        // A form has no quotation marks of its own.
+        let strings = self.nesting.saturating_sub(usize::from(self.out.is_form));
+        let backslashes = (1usize << strings) - 1;
         out.resize(out.len() + backslashes, b'\\');
         out.push(b'"');
     }
@@ -191,8 +188,10 @@ impl Walk<'_, '_> {
         self.hold_limit(span.start, span.len())?;
         let verdict = self.judge();
         let pending = match verdict {
-            Verdict::Redact(class) if self.compiled.fields.class(class).numbers => {
-                return self.replace_number(self.out.rules.of_class(class), &span, self.compiled.transform);
+            Verdict::Redact(class)
+                if self.compiled.fields.class(class).numbers && !self.allow_number(class, &span)? =>
+            {
+                return self.replace_number(self.out.rules.of_class(class), &span, true);
             }
             Verdict::Undecided => Some(self.defer(&span, true)?),
             _ => None,
@@ -201,12 +200,7 @@ impl Walk<'_, '_> {
         let may_be_card = text.len() >= 12 || text.iter().any(|byte| matches!(byte, b'e' | b'E'));
         if may_be_card && let Some(rule) = self.compiled.detectors.number(text) {
             // A name for strings of another category would hide the mask of a card differently next time.
-            let transform = if verdict == Verdict::Scan {
-                self.compiled.transform
-            } else {
-                self.compiled.transform.unseen()
-            };
-            self.replace_number(rule, &span, transform)?;
+            self.replace_number(rule, &span, verdict == Verdict::Scan)?;
         }
         if let Some(id) = pending {
             self.end_deferred(id, &span, span.len() as u64)?;
@@ -214,17 +208,15 @@ impl Walk<'_, '_> {
         self.check_age(span.end)
     }
 
-    fn replace_number(
-        &mut self,
-        rule: RuleIx,
-        span: &Range<usize>,
-        transform: Transform,
-    ) -> Result<(), Stop> {
+    fn replace_number(&mut self, rule: RuleIx, span: &Range<usize>, is_seen: bool) -> Result<(), Stop> {
         let category = self.out.rules.get(rule).category;
         let mut bytes = std::mem::take(&mut self.scratch.bytes);
         bytes.clear();
         self.push_quote(&mut bytes);
-        transform.render(category, &self.buf[span.clone()], &mut bytes);
+        match is_seen {
+            true => self.compiled.transforms.render(category, &self.buf[span.clone()], &mut bytes),
+            false => self.compiled.transforms.render_unseen(category, &mut bytes),
+        }
         self.push_quote(&mut bytes);
         let raw = self.raw(span);
         let result = self.out.replace(raw, &bytes);

@@ -7,11 +7,13 @@
 mod parse;
 mod walk;
 
-use crate::cases::{self, Case, Kind, Level, Replace};
+use crate::cases::{self, Case, Evidence, HASH_KEY, Kind, Level, Replace};
 use crate::run::Found;
-use obelus_detect::{Category, Detectors, mask};
-use obelus_fields::{Fields, GENERIC, PackFile, Profile};
+use hmac::{Hmac, Mac};
+use obelus_detect::{Category, Detectors, generalise, mask};
+use obelus_fields::{Fields, GENERIC, PackFile, Profile, Transform, Treatment};
 use parse::units;
+use sha2::Sha256;
 use walk::{Edit, Walker};
 
 /// The rules, and what to do with findings.
@@ -22,6 +24,8 @@ pub struct Reference {
     only: Vec<Category>,
     skip: Vec<Category>,
     transform: Replace,
+    /// What rule files say instead.
+    treatments: Vec<Treatment>,
     format: Kind,
     nesting_max: usize,
 }
@@ -41,7 +45,7 @@ impl Reference {
     /// # Errors
     /// If they do not compile.
     pub fn new(transform: Replace, profile: Level) -> Result<Reference, String> {
-        Reference::compile(transform, Kind::Sequence, profile, None, &[], &[])
+        Reference::compile(transform, Kind::Sequence, profile, None, Evidence::Likely)
     }
 
     /// What a case asks for.
@@ -49,8 +53,9 @@ impl Reference {
     /// # Errors
     /// If its rules do not compile.
     pub fn of(case: &Case) -> Result<Reference, String> {
-        let (rules, only, skip) = (case.rules.as_deref(), &case.only, &case.skip);
-        let mut made = Reference::compile(case.transform, case.format, case.profile, rules, only, skip)?;
+        let rules = case.rules.as_deref();
+        let mut made = Reference::compile(case.transform, case.format, case.profile, rules, case.level)?;
+        made.select(&cases::categories(&case.only)?, &cases::categories(&case.skip)?, case.level);
         made.nesting_max = case.limits.nesting_max.unwrap_or(made.nesting_max);
         Ok(made)
     }
@@ -60,8 +65,7 @@ impl Reference {
         format: Kind,
         profile: Level,
         rules: Option<&str>,
-        only: &[String],
-        skip: &[String],
+        level: Evidence,
     ) -> Result<Reference, String> {
         let mut packs = Vec::new();
         let texts = rules.into_iter().chain([obelus_stripe::STRIPE, GENERIC]);
@@ -73,9 +77,36 @@ impl Reference {
             Level::Strict => Profile::Strict,
         };
         let fields = Fields::compile(&packs, profile).map_err(|error| error.to_string())?;
-        let (only, skip) = (cases::categories(only)?, cases::categories(skip)?);
-        let detectors = Detectors::new(|detector| is_on(&only, &skip, detector.category));
-        Ok(Reference { fields, detectors, only, skip, transform, format, nesting_max: 8 })
+        let mut made = Reference {
+            fields,
+            detectors: Detectors::new(|_| true),
+            only: Vec::new(),
+            skip: Vec::new(),
+            transform,
+            treatments: packs.iter().flat_map(PackFile::treatments).collect(),
+            format,
+            nesting_max: 8,
+        };
+        made.select(&[], &[], level);
+        Ok(made)
+    }
+
+    /// Chooses categories and detectors.
+    fn select(&mut self, only: &[Category], skip: &[Category], level: Evidence) {
+        let level = match level {
+            Evidence::Possible => obelus_detect::Level::Possible,
+            Evidence::Likely => obelus_detect::Level::Likely,
+            Evidence::Certain => obelus_detect::Level::Certain,
+        };
+        self.detectors = Detectors::new(|detector| {
+            let least = self.treatment(detector.category).and_then(|said| said.level).unwrap_or(level);
+            is_on(only, skip, detector.category) && detector.level >= least
+        });
+        (self.only, self.skip) = (only.to_vec(), skip.to_vec());
+    }
+
+    fn treatment(&self, category: Category) -> Option<Treatment> {
+        self.treatments.iter().copied().find(|said| said.category == category)
     }
 
     /// Redacts `input`; nothing if it is not what the format says.
@@ -102,12 +133,51 @@ impl Reference {
 
     /// What stands for a value of this category. `value` is missing where a value was too long to keep.
     fn render(&self, category: Category, value: Option<&str>) -> String {
-        match (self.transform, value) {
+        let label = format!("[{category}]");
+        let transform = match self.treatment(category).map(|said| said.transform) {
+            Some(Transform::Mask) => Replace::Mask,
+            Some(Transform::Remove) => Replace::Remove,
+            Some(Transform::Hash) => Replace::Hash,
+            Some(Transform::Generalise) => Replace::Generalise,
+            Some(_) => Replace::Label,
+            None => self.transform,
+        };
+        match (transform, value) {
             (Replace::Remove, _) => String::new(),
             (Replace::Mask, Some(value)) => mask(category, value),
-            _ => format!("[{}]", category.as_str()),
+            (Replace::Generalise, Some(value)) => generalise(category, value).unwrap_or(label),
+            (Replace::Hash, Some(value)) => hash(category, value),
+            _ => label,
         }
     }
+}
+
+/// The label with its hash: four bits a letter.
+fn hash(category: Category, value: &str) -> String {
+    let same = match category.as_str() {
+        "email" => value.to_ascii_lowercase(),
+        "card-number" | "bank-account" | "bank-routing" | "iban" | "us-ssn" | "government-id" | "tax-id"
+        | "phone" => value.replace([' ', '-', '.', '/', '(', ')'], "").to_ascii_uppercase(),
+        _ => value.to_owned(),
+    };
+    let text = format!("obelus finding 1\0{category}\0{same}");
+    let mut mac = Hmac::<Sha256>::new_from_slice(HASH_KEY).expect("any key will do");
+    mac.update(text.as_bytes());
+    let letters: String = mac.finalize().into_bytes()[..12]
+        .iter()
+        .flat_map(|byte| [byte / 16, byte % 16])
+        .map(|four| char::from(b'a' + four))
+        .collect();
+    format!("[{category}:{letters}]")
+}
+
+/// Whether `text` is a label, with a hash or without.
+fn is_label(text: &str) -> bool {
+    let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) else { return false };
+    let (name, hash) = inner.split_once(':').unwrap_or((inner, "aaaaaaaaaaaaaaaaaaaaaaaa"));
+    name.parse::<Category>().is_ok()
+        && hash.len() == 24
+        && hash.bytes().all(|byte| matches!(byte, b'a'..=b'p'))
 }
 
 fn is_on(only: &[Category], skip: &[Category], category: Category) -> bool {

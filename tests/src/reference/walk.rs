@@ -3,8 +3,8 @@
 //! Rules over names may leave a value undecided until its object has shown more. Then both outcomes are kept in
 //! a slot, and every later member of that object asks again; the end of the object decides.
 
-use super::Reference;
 use super::parse::{Member, Node, Unit, decode, lenient, text};
+use super::{Reference, is_label};
 use crate::run::Found;
 use obelus_detect::{Carry, Piece, fold};
 use obelus_fields::{ClassIx, Name, ObjectType, Place, Subtree, Verdict};
@@ -297,8 +297,7 @@ impl<'r> Walker<'r> {
         let value = text(&decoded);
         let is_short = raw.len() < LONG_BYTES;
         // As written: in disguise neither a label nor an id is left alone.
-        let is_label = obelus_detect::Category::ALL.iter().any(|category| raw == format!("[{category}]"));
-        if body.is_empty() || is_short && (is_label || self.rules.fields.is_object_id(raw.as_bytes())) {
+        if body.is_empty() || is_short && (is_label(&raw) || self.rules.fields.is_object_id(raw.as_bytes())) {
             return;
         }
         let span = (body[0].start, body[body.len() - 1].end);
@@ -388,7 +387,10 @@ impl<'r> Walker<'r> {
         }
         let (path, doc) = (value.path.clone(), self.doc);
         let (span, chars) = (value.span, (0, value.chars));
-        Edit { replacement, found: Found { doc, path, category: category.as_str(), rule, span, chars } }
+        Edit {
+            replacement,
+            found: Found { doc, path, category: category.as_str(), rule, span, chars, allowed: false },
+        }
     }
 
     /// Reads a decoded string: as JSON for as long as it is JSON, the rest as text.
@@ -427,6 +429,7 @@ impl<'r> Walker<'r> {
             rule: detector.id.to_owned(),
             span: (units[start].start, units[end - 1].end),
             chars: ((first + start) as u64, (first + end) as u64),
+            allowed: false,
         }
     }
 

@@ -1,8 +1,10 @@
 //! The program as a user runs it.
 
+mod forms;
 mod redact;
 mod scan;
 mod usage;
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot run the program must fail")]
 mod support;
+mod transforms;

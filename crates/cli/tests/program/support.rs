@@ -16,7 +16,7 @@ pub(crate) struct Run {
 /// The program, to be run in `folder`.
 pub(crate) fn obelus(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_obelus"));
-    command.current_dir(folder).args(args).stdin(Stdio::null());
+    command.current_dir(folder).args(args).stdin(Stdio::null()).env_remove("OBELUS_HASH_KEY");
     command
 }
 

@@ -9,9 +9,10 @@ const HERE: &str = ".";
 #[test]
 fn wrong_usage_exits_with_two_and_says_what_to_do() {
     for (args, word) in [
-        (&["redact", "--format", "form"][..], "json, ndjson and text"),
-        (&["redact", "--transform", "hash"], "label, mask and remove"),
-        (&["scan", "--transform", "token"], "label, mask and remove"),
+        (&["redact", "--transform", "hash"][..], "--hash-key-file"),
+        (&["redact", "--transform", "hash", "--hash-key-file", "missing.key"], "missing.key"),
+        (&["scan", "--transform", "token"], "sidecar"),
+        (&["scan", "--level", "nonsense"], "possible"),
         (&["redact", "--threads", "4"], "one thread"),
         (&["redact", "--only", "nonsense"], "email"),
         (&["redact", "-", "-"], "once"),

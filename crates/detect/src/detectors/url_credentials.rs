@@ -7,6 +7,7 @@ use obelus_json::filter::{ByteSet, Window};
 use super::AT_BUCKET;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::label::is_label;
 use crate::view::{Class, View};
 
 /// What user and password may consist of.
@@ -30,6 +31,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("https://example.com:443/@user"),
         Example::none("https://user@example"),
         Example::none("postgres://[secret]@db.example.com/app"),
+        Example::none("postgres://[secret:abcdefghijklmnopabcdefgh]@db.example.com/app"),
     ],
     rank: 205,
     level: Level::Certain,
@@ -47,6 +49,9 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
         return None;
     }
     let start = user_info(view, at)?;
+    if is_label(view.bytes(start, at)) {
+        return None;
+    }
     let colon = memchr::memchr(b':', view.bytes(start, at))?;
     let next = view.at(at + 1);
     (start + colon + 1 < at && (next.is_ascii_alphanumeric() || next == b'[')).then_some(start..at)
