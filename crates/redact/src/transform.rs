@@ -30,16 +30,20 @@ impl Transforms {
 
     /// Appends what replaces `value` (decoded text) to `out`. The text needs no escaping in JSON.
     pub(crate) fn render(&self, category: Category, value: &[u8], out: &mut Vec<u8>) {
-        let text = std::str::from_utf8(value);
         let label = category.label().as_bytes();
-        match (self.of(category), text, &self.hasher) {
-            (Transform::Remove, ..) => {}
-            (Transform::Mask, Ok(text), _) => out.extend_from_slice(mask(category, text).as_bytes()),
-            (Transform::Hash, _, Some(hasher)) => hasher.render(category, value, out),
-            (Transform::Generalise, Ok(text), _) => match generalise(category, text) {
-                Some(text) => out.extend_from_slice(text.as_bytes()),
-                None => out.extend_from_slice(label),
+        match (self.of(category), &self.hasher) {
+            (Transform::Remove, _) => {}
+            (Transform::Hash, Some(hasher)) => hasher.render(category, value, out),
+            (Transform::Mask, _) => match std::str::from_utf8(value) {
+                Ok(text) => out.extend_from_slice(mask(category, text).as_bytes()),
+                Err(_) => out.extend_from_slice(label),
             },
+            (Transform::Generalise, _) => {
+                match std::str::from_utf8(value).ok().and_then(|text| generalise(category, text)) {
+                    Some(text) => out.extend_from_slice(text.as_bytes()),
+                    None => out.extend_from_slice(label),
+                }
+            }
             _ => out.extend_from_slice(label),
         }
     }
