@@ -27,6 +27,7 @@ use obelus_json::Arch;
 use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 
 use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
+use crate::detectors::national::Kinds;
 use crate::detectors::{self, ALL, token_bucket};
 use crate::view::{Class, View};
 
@@ -105,6 +106,7 @@ pub struct Detectors {
     asked: [Vec<RuleIx>; BUCKETS],
     lead_max: usize,
     card: Option<RuleIx>,
+    kinds: Kinds,
 }
 
 impl Detectors {
@@ -114,7 +116,15 @@ impl Detectors {
             ALL.iter().copied().flatten().filter(|detector| keep(detector)).collect();
         let mut windows: Vec<Window> = Vec::new();
         let mut asked = [const { Vec::new() }; BUCKETS];
+        let mut kinds = Kinds::default();
         for (rule, detector) in (0..).zip(&detectors) {
+            if let Find::Kind(kind) = detector.find {
+                kinds.add(rule, kind);
+                // The first of them is asked for all.
+                if !kinds.is_first() {
+                    continue;
+                }
+            }
             for window in windows_of(detector) {
                 let bucket: &mut Vec<RuleIx> = &mut asked[usize::from(window.bucket) % BUCKETS];
                 if bucket.last() != Some(&rule) {
@@ -129,6 +139,7 @@ impl Detectors {
             lead_max: detectors.iter().map(|detector| detector.lead).max().unwrap_or(0),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
             detectors,
+            kinds,
         }
     }
 
@@ -208,11 +219,14 @@ impl Detectors {
         }
         let limit = at + detector.ahead;
         let view = View::new(text, at.saturating_sub(detector.behind), limit, open);
-        let span = detectors::find(detector, &view, at);
+        let found = match detector.find {
+            Find::Kind(_) => self.kinds.find(&view, at),
+            _ => detectors::find(detector, &view, at).map(|span| (rule, span)),
+        };
         if view.is_undecided() {
             return Answer::Undecided;
         }
-        let Some(span) = span.filter(|span| span.start >= from) else { return Answer::Nothing };
+        let Some((rule, span)) = found.filter(|(_, span)| span.start >= from) else { return Answer::Nothing };
         let goes_on = span.end == limit && detector.swallow.is_some();
         if open && span.end == text.len() && !text[span.end - 1].is_ascii() {
             return Answer::Undecided;

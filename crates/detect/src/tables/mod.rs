@@ -1,5 +1,6 @@
 //! Tables that standards bodies keep.
 
 pub(crate) mod calling_codes;
+pub(crate) mod countries;
 pub(crate) mod iban_lengths;
 pub(crate) mod zeros;
