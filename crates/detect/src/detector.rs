@@ -6,6 +6,7 @@ use std::ops::Range;
 use obelus_json::filter::Window;
 
 use crate::Category;
+use crate::detectors::national::Kind;
 use crate::view::{Class, View};
 
 /// How many bytes before the place that made it look a detector may see.
@@ -78,6 +79,8 @@ pub(crate) enum Find {
     Code(fn(&View<'_>, usize) -> Option<Range<usize>>),
     /// One of the literals, then a body of a class.
     Token(Body),
+    /// An id of a kind. All kinds look in the same places, so one search answers for all.
+    Kind(Kind),
 }
 
 /// What stands behind the literal of a secret.

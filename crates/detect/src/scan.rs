@@ -27,7 +27,8 @@ use obelus_json::Arch;
 use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 
 use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
-use crate::detectors::{self, ALL, token_bucket};
+use crate::detectors::national::Kinds;
+use crate::detectors::{self, ALL, BOUNDED_BUCKETS, is_surely_glued, token_bucket};
 use crate::literals::Literals;
 use crate::view::{Class, View};
 
@@ -109,6 +110,7 @@ pub struct Detectors {
     literal_buckets: u32,
     lead_max: usize,
     card: Option<RuleIx>,
+    kinds: Kinds,
 }
 
 impl Detectors {
@@ -118,10 +120,17 @@ impl Detectors {
             ALL.iter().copied().flatten().filter(|detector| keep(detector)).collect();
         let mut windows: Vec<Window> = Vec::new();
         let mut asked = [const { Vec::new() }; BUCKETS];
-        let (mut literals, mut literal_buckets) = (Literals::new(), 0);
+        let (mut literals, mut literal_buckets, mut kinds) = (Literals::new(), 0, Kinds::default());
         for (rule, detector) in (0..).zip(&detectors) {
             if let Triggers::Literals(of_detector) = detector.triggers {
                 of_detector.iter().for_each(|literal| literals.add(literal, rule));
+            }
+            if let Find::Kind(kind) = detector.find {
+                kinds.add(rule, kind);
+                // The first of them is asked for all.
+                if !kinds.is_first() {
+                    continue;
+                }
             }
             for window in windows_of(detector) {
                 windows.push(window);
@@ -143,6 +152,7 @@ impl Detectors {
             lead_max: detectors.iter().map(|detector| detector.lead).max().unwrap_or(0),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
             detectors,
+            kinds,
         }
     }
 
@@ -203,6 +213,8 @@ impl Detectors {
     /// Asks the detectors of some buckets about one position.
     #[inline]
     fn ask_all(&self, buckets: u32, piece: Piece<'_>, at: usize, answer: &mut impl FnMut(Answer)) {
+        let glued = buckets & BOUNDED_BUCKETS != 0 && is_surely_glued(piece.text, at);
+        let buckets = if glued { buckets & !BOUNDED_BUCKETS } else { buckets };
         if buckets & self.literal_buckets != 0 {
             for rule in self.literals.beginning(piece.text.get(at..).unwrap_or_default()) {
                 answer(self.ask(rule, piece, at));
@@ -262,11 +274,14 @@ impl Detectors {
         }
         let limit = at + detector.ahead;
         let view = View::new(text, at.saturating_sub(detector.behind), limit, open);
-        let span = detectors::find(detector, &view, at);
+        let found = match detector.find {
+            Find::Kind(_) => self.kinds.find(&view, at),
+            _ => detectors::find(detector, &view, at).map(|span| (rule, span)),
+        };
         if view.is_undecided() {
             return Answer::Undecided;
         }
-        let Some(span) = span.filter(|span| span.start >= from) else { return Answer::Nothing };
+        let Some((rule, span)) = found.filter(|(_, span)| span.start >= from) else { return Answer::Nothing };
         let goes_on = span.end == limit && detector.swallow.is_some();
         if open && span.end == text.len() && !text[span.end - 1].is_ascii() {
             return Answer::Undecided;

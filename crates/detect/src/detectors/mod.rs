@@ -9,7 +9,9 @@ use crate::detector::{Detector, Find};
 use crate::view::{Class, View};
 
 mod auth;
+mod bic;
 pub(crate) mod card;
+mod column;
 mod cvc;
 mod email;
 mod iban;
@@ -20,12 +22,14 @@ mod jwt;
 mod labelled;
 mod links;
 mod mac;
+pub(crate) mod national;
 mod pem;
 mod phone;
 mod ssn;
 mod tokens;
 mod url_credentials;
 mod vendors;
+mod wallet;
 
 /// Every detector. To add one, add a file and a line.
 pub(crate) const ALL: &[&[Detector]] = &[
@@ -46,6 +50,13 @@ pub(crate) const ALL: &[&[Detector]] = &[
     auth::DETECTORS,
     url_credentials::DETECTORS,
     labelled::DETECTORS,
+    national::DETECTORS[0],
+    national::DETECTORS[1],
+    national::DETECTORS[2],
+    national::DETECTORS[3],
+    national::DETECTORS[4],
+    bic::DETECTORS,
+    wallet::DETECTORS,
 ];
 
 /// Digits of cards.
@@ -71,8 +82,21 @@ pub(crate) const GROUP_BUCKET: u8 = 8;
 /// Words before a secret: `token`, `password`.
 pub(crate) const LABEL_BUCKET: u8 = 9;
 
+/// Ids of states and banks: digits in groups, from the first digit on.
+pub(crate) const ID_BUCKET: u8 = 16;
+/// The same: a sign and a digit, or a capital letter, and a digit six places on.
+pub(crate) const LEAD_BUCKET: u8 = 17;
+/// The beginning of a wallet's address that says its kind.
+pub(crate) const ADDRESS_BUCKET: u8 = 22;
+/// The first characters of a wallet's address in base 58.
+pub(crate) const BASE58_BUCKET: u8 = 23;
+
 /// Literals that begin with a sign, and the word `key`.
 pub(crate) const EDGE_BUCKET: u8 = 12;
+
+/// Buckets of shapes that begin with a digit or letter and are nothing in the middle of a word or number.
+pub(crate) const BOUNDED_BUCKETS: u32 =
+    1 << DIGITS_BUCKET | 1 << GROUP_BUCKET | 1 << ID_BUCKET | 1 << BASE58_BUCKET;
 
 /// The bucket of a secret's literal. Those with a sign at the same place share one: words have none there.
 pub(crate) const fn token_bucket(literal: &[u8]) -> u8 {
@@ -93,6 +117,8 @@ pub(crate) fn find(detector: &Detector, view: &View<'_>, at: usize) -> Option<Ra
     let span = match detector.find {
         Find::Code(find) => find(view, at)?,
         Find::Token(body) => tokens::find(detector, body, view, at)?,
+        // The search for kinds knows all of them at once.
+        Find::Kind(_) => return None,
     };
     if detector.yields_to_ids && ids::is_part_of_id(view, &span) { None } else { Some(span) }
 }
@@ -109,6 +135,13 @@ fn is_glued(view: &View<'_>, pos: usize) -> bool {
     let percent = pos >= 3 && view.at(pos - 3) == b'%' && Class::HEX.has(view.at(pos - 2));
     let escape = pos >= 2 && view.at(pos - 2) == b'\\' && matches!(before, b'n' | b'r' | b't');
     !(escape || percent && Class::HEX.has(before))
+}
+
+/// Whether `is_glued` holds for sure, told from three bytes.
+#[inline]
+pub(crate) fn is_surely_glued(text: &[u8], at: usize) -> bool {
+    let back = |len: usize| at.checked_sub(len).and_then(|pos| text.get(pos)).copied().unwrap_or(0);
+    back(1).is_ascii_alphanumeric() && !matches!(back(2), b'%' | b'\\') && back(3) != b'%'
 }
 
 /// The number that `len` digits at `from` spell, if they are digits.

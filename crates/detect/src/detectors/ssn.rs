@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{GROUP_BUCKET, WORD_BUCKET, is_glued, number_at};
+use super::national::words;
+use super::{GROUP_BUCKET, LEAD_BUCKET, WORD_BUCKET, column, is_glued, number_at};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -24,6 +25,7 @@ pub(super) const SECURITY: Window = Window {
     bucket: WORD_BUCKET,
 };
 
+const HIDDEN: ByteSet = ByteSet::of(b"Xx*");
 const SEPARATOR: ByteSet = ByteSet::of(b"- .");
 
 pub(super) const DETECTORS: &[Detector] = &[
@@ -31,13 +33,15 @@ pub(super) const DETECTORS: &[Detector] = &[
         id: "us-ssn",
         category: Category::UsSsn,
         description: "US social security number with separators",
-        validator: "area, group and serial as they may be issued; the same separator twice",
+        validator: "area, group and serial as they may be issued, the same separator twice; no word for the number \
+                    of a thing before it",
         source: "Social Security Administration, POMS RM 10201.030",
         examples: &[
             Example::new("ssn ", &["078-05-1120"], "."),
             Example::new("", &["219-09-9999"], ""),
             Example::new("ssn: ", &["219 09 9999"], ". keep"),
             Example::new("2026-04-07 ", &["183-10-5815"], ""),
+            Example::new("SSN ", &["987-65-4321"], " behind a word of its own"),
             Example::new("<redact:off>", &["078-05-1120"], "</redact:off>"),
         ],
         non_examples: &[
@@ -47,6 +51,8 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("12-123-45-6789 123-45-6789-1"),
             Example::none("123-45 6789"),
             Example::none("SSN field is empty: ___-__-____"),
+            Example::none("version 123-45-6789 and serial number: 219-09-9999, token 123 45 6789"),
+            Example::none("a,order_id,c\nx1,219-09-9999,y\n"),
         ],
         rank: 160,
         level: Level::Certain,
@@ -63,12 +69,79 @@ pub(super) const DETECTORS: &[Detector] = &[
             ],
             bucket: GROUP_BUCKET,
         }]),
-        behind: 48,
+        behind: 120,
         ahead: 64,
         lead: 0,
         swallow: None,
         yields_to_ids: true,
         find: Find::Code(find_separated),
+    },
+    Detector {
+        id: "us-ssn-column",
+        category: Category::UsSsn,
+        description: "US social security number without separators, in a table's column of that name",
+        validator: "nine digits in a cell below ssn; area, group and serial as they may be issued",
+        source: "Social Security Administration, POMS RM 10201.030",
+        examples: &[
+            Example::new("name,dept,ssn\nJane Smith,Payroll,", &["219099999"], "\n"),
+            Example::new("ssn|dept\n", &["219099999"], "|Payroll"),
+        ],
+        non_examples: &[
+            Example::none("name,dept,id\nJane Smith,Payroll,219099999\n"),
+            Example::none("ssn,dept,id\nJane Smith,Payroll,219099999\n"),
+            Example::none("ssn,219099999"),
+        ],
+        rank: 155,
+        level: Level::Likely,
+        triggers: Triggers::Windows(&[Window {
+            sets: [
+                ByteSet::of(b",\t;|\n"),
+                ByteSet::DIGIT,
+                ByteSet::DIGIT,
+                ByteSet::DIGIT,
+                ByteSet::DIGIT,
+                ByteSet::DIGIT,
+                ByteSet::DIGIT,
+                ByteSet::ANY,
+            ],
+            bucket: LEAD_BUCKET,
+        }]),
+        behind: 120,
+        ahead: 16,
+        lead: 2,
+        swallow: None,
+        yields_to_ids: false,
+        find: Find::Code(find_in_column),
+    },
+    Detector {
+        id: "us-ssn-masked",
+        category: Category::UsSsn,
+        description: "last digits of a US social security number whose others are hidden",
+        validator: "three and two X or asterisks and four digits, with dashes",
+        source: "Social Security Administration, POMS RM 10201.030",
+        examples: &[Example::new("card (", &["XXX-XX-1120"], ")"), Example::new("", &["***-**-1120"], "")],
+        non_examples: &[Example::none("XXX-XX-XXXX ***-**-**** XXX-XX-11204")],
+        rank: 150,
+        level: Level::Likely,
+        triggers: Triggers::Windows(&[Window {
+            sets: [
+                HIDDEN,
+                HIDDEN,
+                HIDDEN,
+                ByteSet::of(b"-"),
+                HIDDEN,
+                ByteSet::DIGIT,
+                ByteSet::DIGIT,
+                ByteSet::DIGIT,
+            ],
+            bucket: GROUP_BUCKET,
+        }]),
+        behind: 8,
+        ahead: 16,
+        lead: 0,
+        swallow: None,
+        yields_to_ids: false,
+        find: Find::Code(find_masked),
     },
     Detector {
         id: "us-ssn-labelled",
@@ -130,7 +203,42 @@ fn find_separated(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     if Class::WORD.has(view.at(end)) || digits_behind {
         return None;
     }
-    is_issuable(view, at, at + 4, at + 7).then_some(at..end)
+    let before = view.bytes(at.saturating_sub(32), at);
+    let named = words::naming(before).is_some_and(is_own_word);
+    // What is given out for taxes begins with a nine and is called by the same name.
+    let issued = is_issuable(view, at, at + 4, at + 7) || named && number_at(view, at, 1) == Some(9);
+    if !issued || named {
+        return (issued && number_at(view, at + 7, 4) != Some(0)).then_some(at..end);
+    }
+    let header = column::header(view, at);
+    let of_thing = words::name_a_thing(before) || header.is_some_and(words::is_name_of_thing);
+    (!of_thing).then_some(at..end)
+}
+
+/// Whether a word is one that these numbers go by.
+fn is_own_word(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"ssn")
+        || word.eq_ignore_ascii_case(b"ssns")
+        || word.eq_ignore_ascii_case(b"security")
+}
+
+fn find_in_column(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    let start = at + 1;
+    let end = view.run_up_to(start, 10, Class::DIGIT);
+    if end != start + 9 || Class::WORD.has(view.at(end)) || !is_issuable(view, start, start + 3, start + 5) {
+        return None;
+    }
+    let header = column::header(view, start)?;
+    let own = header.split(|byte| !byte.is_ascii_alphabetic()).any(is_own_word);
+    own.then_some(start..end)
+}
+
+fn find_masked(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    let hidden =
+        |from: usize, len: usize| (from..from + len).all(|pos| matches!(view.at(pos), b'X' | b'x' | b'*'));
+    let shaped = hidden(at, 3) && view.at(at + 3) == b'-' && hidden(at + 4, 2) && view.at(at + 6) == b'-';
+    let whole = shaped && !is_glued(view, at) && view.run_up_to(at + 7, 5, Class::DIGIT) == at + 11;
+    (whole && !Class::WORD.with(b"-").has(view.at(at + 11))).then_some(at..at + 11)
 }
 
 fn find_labelled(view: &View<'_>, at: usize) -> Option<Range<usize>> {

@@ -1,0 +1,168 @@
+//! What ids look like, as short patterns.
+//!
+//! | sign | stands for |
+//! | --- | --- |
+//! | `d` | a digit |
+//! | `#` | a digit, with or without one separator before it |
+//! | `u` | a letter |
+//! | `n` | a letter or digit |
+//! | `~` | one separator or none: a space, dash, dot, slash |
+//! | others | themselves; capital letters in either case |
+
+use crate::view::{Class, View};
+
+use super::LEN_MAX;
+
+const SEPARATOR: Class = Class::of(b" -./");
+
+/// An id that was read: without separators and in capitals.
+pub(super) struct Id {
+    text: [u8; LEN_MAX],
+    len: usize,
+    pub(super) end: usize,
+}
+
+impl Id {
+    pub(super) fn text(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// What can be told of a candidate at a glance.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    /// How many digits it begins with.
+    pub(super) lead_digits: usize,
+    /// How many digits its first characters hold, separators between them.
+    pub(super) digits: usize,
+}
+
+/// The shape of what begins at `start`; nothing if no id looks like that.
+pub(super) fn shape(view: &View<'_>, start: usize) -> Option<Shape> {
+    let lead_digits = view.run_up_to(start, 23, Class::DIGIT) - start;
+    let mut digits = lead_digits;
+    let (mut dots, mut others) = (0, 0);
+    let mut run = lead_digits;
+    let mut longest = lead_digits;
+    let mut pos = start + lead_digits;
+    while pos < start + 24 {
+        let byte = view.at(pos);
+        if byte.is_ascii_digit() {
+            digits += 1;
+            run += 1;
+        } else if byte.is_ascii_alphabetic() {
+            run += 1;
+            others += 1;
+        } else if SEPARATOR.has(byte) && goes_on(view, pos) {
+            run = 0;
+            dots += usize::from(byte == b'.');
+            others += usize::from(byte != b'.');
+        } else {
+            break;
+        }
+        longest = longest.max(run);
+        pos += 1;
+    }
+    // Digests go on and on; an address of the network has three dots and nothing else.
+    let is_long = run == 24 || lead_digits == 23;
+    let is_address = dots == 3 && others == 0 && longest <= 3;
+    let is_date = lead_digits == 4 && view.at(start + 4) == b'-' && view.at(start + 7) == b'-';
+    let enough = if lead_digits > 0 { digits >= 5 } else { digits >= 4 };
+    (enough && !is_long && !is_address && !is_date).then_some(Shape { lead_digits, digits })
+}
+
+/// Whether what stands behind the separator at `pos` may belong to the same id: words do not.
+fn goes_on(view: &View<'_>, pos: usize) -> bool {
+    let next = view.at(pos + 1);
+    if view.at(pos) != b' ' || next.is_ascii_digit() {
+        return Class::ALNUM.has(next);
+    }
+    // A space is followed by digits, by one or two capitals, or by a letter that ends the id.
+    next.is_ascii_alphabetic()
+        && (!view.at(pos + 2).is_ascii_lowercase() || !Class::ALNUM.has(view.at(pos + 2)))
+}
+
+/// Reads an id of the form, if one begins at `start` and ends where no more letters or digits follow.
+pub(super) fn read(view: &View<'_>, start: usize, form: &str) -> Option<Id> {
+    let mut id = Id { text: [0; LEN_MAX], len: 0, end: start };
+    for sign in form.bytes() {
+        let mut byte = view.at(id.end);
+        if matches!(sign, b'~' | b'#') && SEPARATOR.has(byte) {
+            id.end += 1;
+            byte = view.at(id.end);
+        }
+        let fits = match sign {
+            b'~' => continue,
+            b'd' | b'#' => byte.is_ascii_digit(),
+            b'u' => byte.is_ascii_alphabetic(),
+            b'n' => byte.is_ascii_alphanumeric(),
+            b'A'..=b'Z' => byte.to_ascii_uppercase() == sign,
+            _ => byte == sign,
+        };
+        if !fits {
+            return None;
+        }
+        if byte.is_ascii_alphanumeric() {
+            *id.text.get_mut(id.len)? = byte.to_ascii_uppercase();
+            id.len += 1;
+        }
+        id.end += 1;
+    }
+    is_end(view, id.end).then_some(id)
+}
+
+/// Whether an id may end at `end`: no letter or digit follows, nor a dash or dot and a digit.
+fn is_end(view: &View<'_>, end: usize) -> bool {
+    let next = view.at(end);
+    let goes_on = matches!(next, b'-' | b'.' | b'/' | b'@') && view.at(end + 1).is_ascii_digit();
+    !Class::WORD.has(next) && !goes_on
+}
+
+/// Where something that a word calls an id ends: letters and digits in one piece, joined by single signs, or groups of
+/// digits set apart by spaces.
+pub(super) fn open(view: &View<'_>, start: usize) -> Option<usize> {
+    let mut end = start;
+    let mut digits = 0;
+    while end < start + LEN_MAX {
+        let byte = view.at(end);
+        let next = view.at(end + 1);
+        let joins = matches!(byte, b'-' | b'.' | b'/') && next.is_ascii_alphanumeric()
+            || byte == b' ' && next.is_ascii_digit() && view.at(end + 2).is_ascii_digit();
+        if !byte.is_ascii_alphanumeric() && !joins {
+            break;
+        }
+        digits += usize::from(byte.is_ascii_digit());
+        end += 1;
+    }
+    ((5..=24).contains(&digits) && is_end(view, end)).then_some(end)
+}
+
+/// Whether an id of the form may begin with `first`.
+pub(super) fn may_begin(form: &str, first: u8) -> bool {
+    match form.bytes().next() {
+        Some(b'd') => first.is_ascii_digit(),
+        Some(b'u') => first.is_ascii_uppercase(),
+        Some(b'n') => true,
+        Some(sign) => sign == first || sign.is_ascii_digit() && first.is_ascii_digit(),
+        None => false,
+    }
+}
+
+/// Which numbers of digits an id of the form may begin with, one bit each.
+pub(super) fn lead_runs(form: &str) -> u32 {
+    let mut runs = 0;
+    let mut len = 0;
+    for sign in form.bytes() {
+        match sign {
+            b'd' | b'0'..=b'9' => len += 1,
+            b'~' => runs |= 1 << len,
+            b'#' => {
+                runs |= 1 << len;
+                len += 1;
+            }
+            b'n' => return u32::MAX,
+            _ => return runs | 1 << len,
+        }
+    }
+    runs | 1 << len
+}
