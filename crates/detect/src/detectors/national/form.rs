@@ -84,12 +84,24 @@ fn goes_on(view: &View<'_>, pos: usize) -> bool {
 
 /// Reads an id of the form, if one begins at `start` and ends where no more letters or digits follow.
 pub(super) fn read(view: &View<'_>, start: usize, form: &str) -> Option<Id> {
-    let mut id = Id { text: [0; LEN_MAX], len: 0, end: start };
+    // Most texts do not fit, so nothing is kept before one does.
+    let end = fitting(view, start, form)?;
+    let mut id = Id { text: [0; LEN_MAX], len: 0, end };
+    for &byte in view.bytes(start, end).iter().filter(|byte| byte.is_ascii_alphanumeric()) {
+        *id.text.get_mut(id.len)? = byte.to_ascii_uppercase();
+        id.len += 1;
+    }
+    is_end(view, end).then_some(id)
+}
+
+/// Where what begins at `start` ends, if it fits the form.
+fn fitting(view: &View<'_>, start: usize, form: &str) -> Option<usize> {
+    let mut pos = start;
     for sign in form.bytes() {
-        let mut byte = view.at(id.end);
+        let mut byte = view.at(pos);
         if matches!(sign, b'~' | b'#') && SEPARATOR.has(byte) {
-            id.end += 1;
-            byte = view.at(id.end);
+            pos += 1;
+            byte = view.at(pos);
         }
         let fits = match sign {
             b'~' => continue,
@@ -102,13 +114,9 @@ pub(super) fn read(view: &View<'_>, start: usize, form: &str) -> Option<Id> {
         if !fits {
             return None;
         }
-        if byte.is_ascii_alphanumeric() {
-            *id.text.get_mut(id.len)? = byte.to_ascii_uppercase();
-            id.len += 1;
-        }
-        id.end += 1;
+        pos += 1;
     }
-    is_end(view, id.end).then_some(id)
+    Some(pos)
 }
 
 /// Whether an id may end at `end`: no letter or digit follows, nor a dash or dot and a digit.

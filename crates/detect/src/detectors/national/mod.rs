@@ -45,6 +45,9 @@ pub(super) const DETECTORS: &[&[Detector]] =
 const FILLING_MAX: usize = 24;
 /// How far before an id a country may stand.
 const COUNTRY_MAX: usize = 3;
+/// How many kinds of first bytes are told apart, and how many lengths of a leading run of digits.
+const FIRSTS: usize = 27;
+const RUNS: usize = 32;
 /// How long an id may be, separators and all.
 const LEN_MAX: usize = 40;
 
@@ -180,7 +183,8 @@ impl Row {
 #[derive(Debug, Default)]
 pub(crate) struct Kinds {
     kinds: Vec<(u16, Kind)>,
-    /// Bare forms by the first byte they may begin with: digits, then each capital letter.
+    /// Bare forms by the first byte they may begin with (digits, then each capital letter), and by how many digits
+    /// may lead.
     bare: Vec<Vec<Bare>>,
     words: words::Words,
 }
@@ -190,20 +194,20 @@ struct Bare {
     rule: u16,
     form: &'static str,
     check: Check,
-    /// Which lengths the leading run of digits may have, one bit each.
-    runs: u32,
 }
 
 impl Kinds {
     /// Takes in a kind that reports as `rule`.
     pub(crate) fn add(&mut self, rule: u16, kind: Kind) {
-        self.bare.resize(27, Vec::new());
+        self.bare.resize(FIRSTS * RUNS, Vec::new());
         for &(form, check) in kind.bare {
-            let bare = Bare { rule, form, check, runs: form::lead_runs(form) };
+            let runs = form::lead_runs(form);
             let firsts = [b'0'].into_iter().chain(b'A'..=b'Z');
-            for (first, forms) in firsts.zip(&mut self.bare) {
-                if form::may_begin(form, first) {
-                    forms.push(bare);
+            for (first, by_run) in firsts.zip(self.bare.chunks_mut(RUNS)) {
+                for (run, forms) in by_run.iter_mut().enumerate() {
+                    if runs >> run & 1 == 1 && form::may_begin(form, first) {
+                        forms.push(Bare { rule, form, check });
+                    }
                 }
             }
         }
@@ -230,9 +234,8 @@ impl Kinds {
     fn bare(&self, view: &View<'_>, start: usize, shape: form::Shape) -> Option<(u16, Range<usize>)> {
         let first = view.at(start).to_ascii_uppercase();
         let slot = if first.is_ascii_digit() { 0 } else { usize::from(first.checked_sub(b'A')?) + 1 };
-        let forms = self.bare.get(slot)?;
-        let run = 1 << shape.lead_digits.min(31);
-        forms.iter().filter(|bare| bare.runs & run != 0).find_map(|bare| {
+        let forms = self.bare.get(slot * RUNS + shape.lead_digits.min(RUNS - 1))?;
+        forms.iter().find_map(|bare| {
             let id = form::read(view, start, bare.form)?;
             let span = start..id.end;
             let valid = (bare.check)(id.text()) && !ids::is_part_of_id(view, &span);
