@@ -55,7 +55,7 @@ const PROSE: [&str; 14] = [
     "",
     "paid",
     "usd",
-    "Thanks for your order",
+    "Thanks for your visit",
     "T-shirt, size M (2 pieces)",
     "Größe 42 – schön",
     "日本語のテキスト",

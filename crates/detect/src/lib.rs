@@ -19,7 +19,7 @@
 //! let detectors = Detectors::new(|_| true);
 //! let text = b"mail jane@example.com today";
 //! let mut found = Vec::new();
-//! let piece = Piece { text, from: 0, open: false };
+//! let piece = Piece { text, ..Piece::default() };
 //! detectors.scan(Arch::detect(), piece, &mut Carry::default(), &mut found);
 //! assert_eq!(&text[found[0].start..found[0].end], b"jane@example.com");
 //! assert_eq!(detectors.detectors()[usize::from(found[0].rule)].id, "email");
@@ -34,6 +34,7 @@ use std::net::IpAddr;
 mod category;
 mod detector;
 mod detectors;
+mod encoded;
 mod fold;
 mod generalise;
 mod label;

@@ -29,6 +29,7 @@ use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
 use crate::detectors::national::Kinds;
 use crate::detectors::{self, ALL, BOUNDED_BUCKETS, is_surely_glued, token_bucket};
+use crate::encoded::{self, Encoding};
 use crate::literals::Literals;
 use crate::view::{Class, View};
 
@@ -59,7 +60,7 @@ pub struct Match {
 }
 
 /// A text, or as much of it as is present.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Piece<'t> {
     /// The bytes: up to [`BEHIND_MAX`](crate::BEHIND_MAX) of context, then what is new.
     pub text: &'t [u8],
@@ -67,6 +68,8 @@ pub struct Piece<'t> {
     pub from: usize,
     /// Whether more text may follow.
     pub open: bool,
+    /// From how many encodings the text was decoded; zero for a text as it came.
+    pub depth: u8,
 }
 
 impl std::fmt::Debug for Piece<'_> {
@@ -144,12 +147,13 @@ impl Detectors {
                 }
             }
         }
+        windows.extend_from_slice(encoded::WINDOWS);
         Detectors {
             filter: Filter::new(&windows),
             asked,
             literals,
             literal_buckets,
-            lead_max: detectors.iter().map(|detector| detector.lead).max().unwrap_or(0),
+            lead_max: detectors.iter().map(|detector| detector.lead).fold(encoded::LEAD, usize::max),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
             detectors,
             kinds,
@@ -220,6 +224,11 @@ impl Detectors {
                 answer(self.ask(rule, piece, at));
             }
         }
+        if buckets & encoded::BUCKETS != 0 && piece.depth < encoded::DEPTH_MAX {
+            for encoding in Encoding::of(buckets, piece.text[at]) {
+                answer(self.ask_decoded(encoding, piece, at));
+            }
+        }
         let mut bits = buckets;
         while bits != 0 {
             for &rule in &self.asked[bits.trailing_zeros() as usize] {
@@ -233,7 +242,7 @@ impl Detectors {
     /// filter may report buckets.
     #[inline]
     pub fn scan_at(&self, text: &[u8], positions: &[usize], base: usize, out: &mut Vec<Match>) {
-        let (first, piece) = (out.len(), Piece { text, from: 0, open: false });
+        let (first, piece) = (out.len(), Piece { text, ..Piece::default() });
         for at in positions.iter().filter_map(|position| position.checked_sub(base)) {
             self.ask_all(self.filter.buckets_at(text, at), piece, at, &mut |answer| {
                 if let Answer::Match(found) = answer {
@@ -248,7 +257,7 @@ impl Detectors {
 
     /// Appends all matches that begin behind `from`; returns up to where every candidate is decided.
     fn collect(&self, arch: Arch, piece: Piece<'_>, out: &mut Vec<Match>) -> usize {
-        let Piece { text, from, open } = piece;
+        let Piece { text, from, open, .. } = piece;
         let mut known = if open { text.len().saturating_sub(SPAN - 1) } else { text.len() };
         let first = from.saturating_sub(self.lead_max);
         self.filter.candidates(arch, text, first, |at, buckets| {
@@ -267,7 +276,7 @@ impl Detectors {
     /// Asks one detector about one position.
     #[inline]
     fn ask(&self, rule: RuleIx, piece: Piece<'_>, at: usize) -> Answer {
-        let Piece { text, from, open } = piece;
+        let Piece { text, from, open, .. } = piece;
         let detector = self.detectors[usize::from(rule)];
         if at + detector.lead < from {
             return Answer::Nothing;
@@ -288,6 +297,45 @@ impl Detectors {
         }
         let (start, end) = (char_start_from(text, span.start), char_start_to(text, span.end));
         if start < end { Answer::Match(Match { start, end, rule, goes_on }) } else { Answer::Nothing }
+    }
+
+    /// Decodes what begins at one position and reads it: the first finding counts.
+    fn ask_decoded(&self, encoding: Encoding, piece: Piece<'_>, at: usize) -> Answer {
+        let Piece { text, from, open, depth } = piece;
+        if at + encoded::LEAD < from {
+            return Answer::Nothing;
+        }
+        let view = View::new(text, at.saturating_sub(2 * encoded::LEAD), at + encoding.ahead(), open);
+        let decoded = encoding.decode(&view, at);
+        if view.is_undecided() {
+            return Answer::Undecided;
+        }
+        let Some(decoded) = decoded else { return Answer::Nothing };
+        let mut out = Vec::new();
+        self.scan_decoded(&decoded.text, depth + 1, &mut out);
+        let found = out.iter().find_map(|found| Some((found.rule, decoded.source(found.start..found.end)?)));
+        match found {
+            Some((rule, span)) if span.start >= from && span.start < span.end => {
+                Answer::Match(Match { start: span.start, end: span.end, rule, goes_on: false })
+            }
+            _ => Answer::Nothing,
+        }
+    }
+
+    /// Appends the findings of a text that was decoded.
+    fn scan_decoded(&self, text: &[u8], depth: u8, out: &mut Vec<Match>) {
+        let piece = Piece { text, depth, ..Piece::default() };
+        for at in 0..text.len() {
+            let buckets = self.filter.buckets_at(text, at);
+            if buckets != 0 {
+                self.ask_all(buckets, piece, at, &mut |answer| {
+                    if let Answer::Match(found) = answer {
+                        out.push(found);
+                    }
+                });
+            }
+        }
+        self.conclude(piece, text.len(), &mut Carry::default(), out, 0);
     }
 
     /// Makes clusters of `out[first..]` and appends those that are final behind them.

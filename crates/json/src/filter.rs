@@ -71,7 +71,7 @@ impl ByteSet {
 }
 
 /// How many banks of eight buckets there are.
-const BANKS: usize = 3;
+const BANKS: usize = 4;
 
 /// How many buckets windows share.
 pub const BUCKETS: usize = 8 * BANKS;
@@ -157,7 +157,7 @@ pub struct Filter {
 impl Filter {
     /// Compiles `windows`.
     pub fn new(windows: &[Window]) -> Filter {
-        let banks = [Bank::new(windows, 0), Bank::new(windows, 8), Bank::new(windows, 16)];
+        let banks = [0, 8, 16, 24].map(|first_bucket| Bank::new(windows, first_bucket));
         let mut wide = Box::new([[0; 128]; 8]);
         for (distance, table) in wide.iter_mut().enumerate() {
             for (byte, entry) in table.iter_mut().enumerate() {

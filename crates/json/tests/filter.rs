@@ -7,7 +7,7 @@ use proptest::prelude::*;
 /// Reads the definition: each window at each position, sets one by one. Bytes above 0x7F count as those without
 /// their upper bit, bytes behind the end as zero bytes, and windows of one bucket are mixed, distance by distance.
 fn buckets(windows: &[Window], text: &[u8], at: usize) -> u32 {
-    (0..24)
+    (0..32)
         .filter(|&bucket| {
             let of_bucket: Vec<&Window> = windows.iter().filter(|window| window.bucket == bucket).collect();
             OFFSETS.iter().enumerate().all(|(idx, offset)| {
@@ -55,7 +55,7 @@ fn set() -> impl Strategy<Value = ByteSet> {
 }
 
 fn windows() -> impl Strategy<Value = Vec<Window>> {
-    let window = (prop::array::uniform8(set()), 0u8..24).prop_map(|(sets, bucket)| Window { sets, bucket });
+    let window = (prop::array::uniform8(set()), 0u8..32).prop_map(|(sets, bucket)| Window { sets, bucket });
     prop::collection::vec(window, 0..12)
 }
 

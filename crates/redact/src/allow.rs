@@ -101,7 +101,7 @@ impl Allowed {
         let low = found.start.saturating_sub(BEHIND_MAX);
         let high = text.len().min(found.end + AHEAD_MAX);
         let mut covered = Vec::new();
-        let piece = Piece { text: &text[low..high], from: found.start - low, open: false };
+        let piece = Piece { text: &text[low..high], from: found.start - low, ..Piece::default() };
         guard.scan(arch, piece, &mut Carry::default(), &mut covered);
         covered.first().is_some_and(|first| first.start < found.end - low)
     }

@@ -302,7 +302,7 @@ impl Walk<'_, '_> {
         let Scratch { view, matches, .. } = &mut *self.scratch;
         view.read(text, any(), true);
         matches.clear();
-        let piece = Piece { text: view.text(text), from: 0, open: false };
+        let piece = Piece { text: view.text(text), ..Piece::default() };
         self.compiled.detectors.scan(self.compiled.arch, piece, &mut Carry::default(), matches);
         matches.first().map(|found| found.rule)
     }

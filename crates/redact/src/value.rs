@@ -274,7 +274,12 @@ impl Walk<'_, '_> {
         let text = view.text(source);
         let from = view.position(self.state.context);
         let (detectors, arch) = (&self.compiled.detectors, self.compiled.arch);
-        let release = detectors.scan(arch, Piece { text, from, open }, &mut self.state.carry, matches);
+        let release = detectors.scan(
+            arch,
+            Piece { text, from, open, ..Piece::default() },
+            &mut self.state.carry,
+            matches,
+        );
         let mut context_from = release.saturating_sub(BEHIND_MAX);
         while context_from > 0 && text[context_from] & 0xC0 == 0x80 {
             context_from -= 1;

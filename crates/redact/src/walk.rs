@@ -118,7 +118,7 @@ impl Walk<'_, '_> {
             }
             _ => {
                 view.read(name, flags, false);
-                let piece = Piece { text: view.text(name), from: 0, open: false };
+                let piece = Piece { text: view.text(name), ..Piece::default() };
                 self.compiled.detectors.scan(self.compiled.arch, piece, &mut Carry::default(), matches);
             }
         }

@@ -444,7 +444,7 @@ impl<'r> Walker<'r> {
             origin.resize(folded.len(), at);
         }
         let mut found = Vec::new();
-        let piece = Piece { text: &folded, from: 0, open: false };
+        let piece = Piece { text: &folded, ..Piece::default() };
         self.rules.detectors.scan(Arch::scalar(), piece, &mut Carry::default(), &mut found);
         let whole =
             |range: std::ops::Range<usize>| String::from_utf8(folded[range].to_vec()).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::{Carry, Detectors, Match, Piece};
 
 fn scan(detectors: &Detectors, text: &str) -> Vec<Match> {
     let mut out = Vec::new();
-    let piece = Piece { text: text.as_bytes(), from: 0, open: false };
+    let piece = Piece { text: text.as_bytes(), ..Piece::default() };
     let end = detectors.scan(Arch::scalar(), piece, &mut Carry::default(), &mut out);
     assert_eq!(end, text.len());
     out

@@ -11,7 +11,7 @@ static EVERY: LazyLock<Detectors> = LazyLock::new(|| Detectors::new(|_| true));
 
 fn whole(detectors: &Detectors, text: &[u8]) -> Vec<Match> {
     let mut out = Vec::new();
-    let piece = Piece { text, from: 0, open: false };
+    let piece = Piece { text, ..Piece::default() };
     detectors.scan(Arch::detect(), piece, &mut Carry::default(), &mut out);
     out
 }
@@ -24,7 +24,7 @@ fn cut(detectors: &Detectors, text: &[u8], cuts: &[usize]) -> Vec<Match> {
     for &end in cuts.iter().chain([&text.len()]) {
         let open = end < text.len();
         let begin = settled.saturating_sub(BEHIND_MAX);
-        let piece = Piece { text: &text[begin..end], from: settled - begin, open };
+        let piece = Piece { text: &text[begin..end], from: settled - begin, open, ..Piece::default() };
         let mut out = Vec::new();
         let at = begin + detectors.scan(Arch::detect(), piece, &mut carry, &mut out);
         assert!(at >= settled && at <= end);
@@ -123,7 +123,7 @@ fn a_release_is_never_inside_a_character() {
     let detectors = &*EVERY;
     let text = "é例".repeat(200);
     for len in 0..text.len() {
-        let piece = Piece { text: &text.as_bytes()[..len], from: 0, open: true };
+        let piece = Piece { text: &text.as_bytes()[..len], open: true, ..Piece::default() };
         let at = detectors.scan(Arch::scalar(), piece, &mut Carry::default(), &mut Vec::new());
         assert!(text.is_char_boundary(at));
     }
@@ -133,7 +133,7 @@ fn a_release_is_never_inside_a_character() {
 fn clean_text_is_released_but_for_the_reach_of_detectors() {
     let detectors = &*EVERY;
     let text = "nothing to see here, ".repeat(100);
-    let piece = Piece { text: text.as_bytes(), from: 0, open: true };
+    let piece = Piece { text: text.as_bytes(), open: true, ..Piece::default() };
     let at = detectors.scan(Arch::detect(), piece, &mut Carry::default(), &mut Vec::new());
     assert_eq!(at, text.len() - (SPAN - 1) - BEHIND_MAX);
 }
@@ -152,7 +152,7 @@ fn a_selection_leaves_the_others_out() {
 
 #[test]
 fn nothing_of_the_text_shows_in_debug_output() {
-    let piece = Piece { text: b"jane@example.com", from: 0, open: false };
+    let piece = Piece { text: b"jane@example.com", ..Piece::default() };
     assert!(!format!("{piece:?}").contains("106"));
     assert!(!format!("{:?}", View::new(piece.text, 0, 9, false)).contains("106"));
 }

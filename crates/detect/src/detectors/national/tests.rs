@@ -164,7 +164,7 @@ fn an_id_of_every_kind_is_found_behind_its_word_in_any_grouping() {
             let Some(id) = valid else { panic!("{} {form}", detector.id) };
             let text = format!("The {label} number is {id}, thanks");
             let mut out = Vec::new();
-            let piece = Piece { text: text.as_bytes(), from: 0, open: false };
+            let piece = Piece { text: text.as_bytes(), ..Piece::default() };
             alone.scan(Arch::scalar(), piece, &mut Carry::default(), &mut out);
             let found: Vec<&str> = out.iter().filter_map(|found| text.get(found.start..found.end)).collect();
             assert_eq!(found, [id.as_str()], "{} in {text:?}", detector.id);
@@ -191,7 +191,7 @@ fn a_word_is_believed_only_directly_before_an_id() {
         ("cpfs 11144477735 and scpf 11144477735", 0),
     ] {
         let mut out = Vec::new();
-        let piece = Piece { text: text.as_bytes(), from: 0, open: false };
+        let piece = Piece { text: text.as_bytes(), ..Piece::default() };
         all.scan(Arch::scalar(), piece, &mut Carry::default(), &mut out);
         assert_eq!(out.len(), wanted, "{text:?}");
     }
