@@ -27,7 +27,7 @@ use obelus_json::Arch;
 use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 
 use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
-use crate::detectors::{self, ALL, token_bucket};
+use crate::detectors::{self, ALL, token_bucket, token_skip};
 use crate::view::{Class, View};
 
 /// The length from which a cluster takes in no more matches.
@@ -36,6 +36,9 @@ const CLUSTER_LEN: usize = 512;
 /// Up to this length a text of small letters and underscores matches nothing: the shortest secret of such signs
 /// has a prefix of eight and a body of ten.
 const PLAIN_LEN_MAX: usize = 17;
+
+/// How many bytes there are that sets tell apart.
+const ASCII: usize = 128;
 
 /// The length of the pieces in which a secret beyond its detector's reach is reported.
 const SWALLOW_LEN: usize = 4096;
@@ -101,8 +104,11 @@ struct Inheritance {
 pub struct Detectors {
     detectors: Vec<&'static Detector>,
     filter: Filter,
-    /// For each bucket of the filter, whom to ask.
-    asked: [Vec<RuleIx>; BUCKETS],
+    /// The windows of all detectors, those of one detector together.
+    windows: Vec<(Window, RuleIx)>,
+    /// For each bucket and first byte, which windows may hold there: the filter only says that one of them
+    /// nearly does.
+    asked: Vec<Vec<u16>>,
     lead_max: usize,
     card: Option<RuleIx>,
 }
@@ -112,19 +118,20 @@ impl Detectors {
     pub fn new(keep: impl Fn(&Detector) -> bool) -> Detectors {
         let detectors: Vec<&'static Detector> =
             ALL.iter().copied().flatten().filter(|detector| keep(detector)).collect();
-        let mut windows: Vec<Window> = Vec::new();
-        let mut asked = [const { Vec::new() }; BUCKETS];
-        for (rule, detector) in (0..).zip(&detectors) {
-            for window in windows_of(detector) {
-                let bucket: &mut Vec<RuleIx> = &mut asked[usize::from(window.bucket) % BUCKETS];
-                if bucket.last() != Some(&rule) {
-                    bucket.push(rule);
-                }
-                windows.push(window);
+        let windows: Vec<(Window, RuleIx)> = (0..)
+            .zip(&detectors)
+            .flat_map(|(rule, detector)| windows_of(detector).into_iter().map(move |window| (window, rule)))
+            .collect();
+        let mut asked = vec![Vec::new(); BUCKETS * ASCII];
+        for (ix, (window, _)) in (0..).zip(&windows) {
+            for byte in (0..128).filter(|&byte| window.sets[0].contains(byte)) {
+                asked[asked_at(usize::from(window.bucket) % BUCKETS, byte)].push(ix);
             }
         }
+        let shapes: Vec<Window> = windows.iter().map(|(window, _)| *window).collect();
         Detectors {
-            filter: Filter::new(&windows),
+            filter: Filter::new(&shapes),
+            windows,
             asked,
             lead_max: detectors.iter().map(|detector| detector.lead).max().unwrap_or(0),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
@@ -185,8 +192,14 @@ impl Detectors {
             }
             let mut bits = buckets;
             while bits != 0 {
-                for &rule in &self.asked[bits.trailing_zeros() as usize] {
-                    match self.ask(rule, piece, at) {
+                let mut last = None;
+                for &ix in &self.asked[asked_at(bits.trailing_zeros() as usize, text[at])] {
+                    let (window, rule) = &self.windows[usize::from(ix)];
+                    if last == Some(*rule) || !holds(window, text, at) {
+                        continue;
+                    }
+                    last = Some(*rule);
+                    match self.ask(*rule, piece, at) {
                         Answer::Nothing => {}
                         Answer::Match(found) => out.push(found),
                         Answer::Undecided => known = at,
@@ -380,6 +393,19 @@ fn char_start_to(text: &[u8], mut pos: usize) -> usize {
     pos
 }
 
+/// Where [`Detectors::asked`] keeps a bucket's windows for a first byte. Those above 0x7F belong to windows that
+/// take any.
+fn asked_at(bucket: usize, first: u8) -> usize {
+    bucket * ASCII + usize::from(first & 0x7F)
+}
+
+/// Whether `window` holds at `text[at]`. Bytes past the end count as zero bytes, as in the filter.
+#[inline]
+fn holds(window: &Window, text: &[u8], at: usize) -> bool {
+    let byte = |offset: usize| text.get(at + offset).copied().unwrap_or(0);
+    window.sets.iter().zip(OFFSETS).all(|(set, offset)| set.contains(byte(offset)))
+}
+
 /// The shapes at which `detector` looks.
 fn windows_of(detector: &Detector) -> Vec<Window> {
     let literals = match detector.triggers {
@@ -387,13 +413,14 @@ fn windows_of(detector: &Detector) -> Vec<Window> {
         Triggers::Literals(literals) => literals,
     };
     let window = |literal: &&[u8]| {
-        let mut window = Window::literal(token_bucket(literal), literal);
-        if let Find::Token(body) = detector.find {
-            let body_at = literal.len()..literal.len() + body.len_min;
-            for (set, _) in window.sets.iter_mut().zip(OFFSETS).filter(|(_, offset)| body_at.contains(offset))
-            {
-                *set = byte_set(body.class);
-            }
+        let Find::Token(body) = detector.find else {
+            return Window::literal(token_bucket(literal), literal);
+        };
+        let (_, tail) = literal.split_at(token_skip(literal));
+        let mut window = Window::literal(token_bucket(tail), tail);
+        let body_at = tail.len()..tail.len() + body.len_min;
+        for (set, _) in window.sets.iter_mut().zip(OFFSETS).filter(|(_, offset)| body_at.contains(offset)) {
+            *set = byte_set(body.class);
         }
         window
     };

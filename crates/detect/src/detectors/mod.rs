@@ -12,6 +12,7 @@ mod auth;
 pub(crate) mod card;
 mod cvc;
 mod email;
+mod embedded;
 mod iban;
 mod ids;
 mod ipv4;
@@ -22,6 +23,7 @@ mod links;
 mod mac;
 mod pem;
 mod phone;
+mod placeholder;
 mod ssn;
 mod tokens;
 mod url_credentials;
@@ -40,6 +42,7 @@ pub(crate) const ALL: &[&[Detector]] = &[
     mac::DETECTORS,
     tokens::DETECTORS,
     vendors::DETECTORS,
+    embedded::DETECTORS,
     links::DETECTORS,
     jwt::DETECTORS,
     pem::DETECTORS,
@@ -73,16 +76,36 @@ pub(crate) const LABEL_BUCKET: u8 = 9;
 
 /// Literals that begin with a sign, and the word `key`.
 pub(crate) const EDGE_BUCKET: u8 = 12;
+/// A sign in the middle of a secret, one character behind its beginning.
+pub(crate) const MIDDLE_BUCKET: u8 = 22;
+/// A dot or dollar sign before letters and digits.
+pub(crate) const MARK_BUCKET: u8 = 23;
+
+/// How much of a secret's literal its window leaves out in front: a sign as the fifth character tells it from words.
+pub(crate) const fn token_skip(literal: &[u8]) -> usize {
+    let mut idx = 2;
+    while idx < literal.len() {
+        if !literal[idx].is_ascii_alphanumeric() {
+            return idx.saturating_sub(4);
+        }
+        // A sign of the third or fourth character tells it as well.
+        idx += 1;
+    }
+    0
+}
 
 /// The bucket of a secret's literal. Those with a sign at the same place share one: words have none there.
 pub(crate) const fn token_bucket(literal: &[u8]) -> u8 {
     match literal {
-        [b'_' | b'-', ..] => EDGE_BUCKET,
+        [b'_' | b'-' | b'/', ..] => EDGE_BUCKET,
+        [b'1', ..] => 11,
+        [b'o', b'y', ..] => MARK_BUCKET,
+        [b'S', b'K', ..] => COLON_BUCKET,
         [_, _, b'_' | b'-' | b'.' | b'0', ..] => 10,
         [b'g', ..] | [b'd', b'a', ..] => 13,
         [_, _, _, b'_' | b'-' | b'.', ..] => 14,
-        [_, _, _, _, b'_' | b'-', ..] | [b's', b't' | b'l', ..] => 11,
-        [b'A'..=b'Z', b'A'..=b'Z', ..] => SHORT_TOKEN_BUCKET,
+        [_, _, _, _, b'_' | b'-' | b'.' | b'+' | b'~', ..] => 11,
+        [b'A'..=b'Z', b'A'..=b'Z' | b'0'..=b'9', ..] | [b'e', b'y', ..] => SHORT_TOKEN_BUCKET,
         _ => 11,
     }
 }
