@@ -74,7 +74,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("deploy@example.com:/var/www react@17.0.2 core@12.1.0-next"),
             Example::none("<EMAIL_1> [email] user@localhost @example.com jane@"),
         ],
-        rank: 150,
+        rank: 164,
         level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window::head(AT_BUCKET, &[ByteSet::of(b"@")]),

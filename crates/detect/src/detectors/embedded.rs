@@ -6,12 +6,13 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::placeholder::is_placeholder;
 use super::tokens::row;
-use super::{COLON_BUCKET, EDGE_BUCKET, MARK_BUCKET, MIDDLE_BUCKET, SHORT_TOKEN_BUCKET, token_bucket};
+use super::{COLON_BUCKET, EDGE_BUCKET, MIDDLE_BUCKET, SHORT_TOKEN_BUCKET, SIGNS_BUCKET, token_bucket};
 use crate::detector::{Body, Detector, Example, Find, Triggers};
 use crate::view::{Class, View};
 
 const BASE64URL: Class = Class::IDENT;
 const WORD_SET: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"-_"));
+const AZURE_SET: ByteSet = WORD_SET.or(ByteSet::of(b"~."));
 const ALNUM_SET: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT);
 /// What a password hash consists of.
 const CRYPT: Class = Class::ALNUM.with(b"./+$=,*-");
@@ -52,7 +53,19 @@ pub(super) const DETECTORS: &[Detector] = &[
             "azure-client-secret",
             "Azure client secret",
             "three characters, a digit, Q~, 31 to 34 characters",
-            &[before_word(MIDDLE_BUCKET, [ByteSet::DIGIT, ByteSet::of(b"Q"), ByteSet::of(b"~")])],
+            &[Window {
+                sets: [
+                    ByteSet::DIGIT,
+                    ByteSet::of(b"Q"),
+                    ByteSet::of(b"~"),
+                    AZURE_SET,
+                    AZURE_SET,
+                    AZURE_SET,
+                    AZURE_SET,
+                    AZURE_SET,
+                ],
+                bucket: MIDDLE_BUCKET,
+            }],
             3,
             find_azure,
         )
@@ -139,7 +152,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "terraform-token",
             "Terraform Cloud token",
             "fourteen letters and digits, .atlasv1., sixty or more characters",
-            &[Window::literal(MARK_BUCKET, b".atlasv1.")],
+            &[Window::literal(COLON_BUCKET, b".atlasv1.")],
             14,
             find_terraform,
         )
@@ -170,10 +183,10 @@ pub(super) const DETECTORS: &[Detector] = &[
                         CRYPT_SET,
                         CRYPT_SET,
                     ],
-                    bucket: MARK_BUCKET,
+                    bucket: SIGNS_BUCKET,
                 },
-                Window::literal(MARK_BUCKET, b"$argon2"),
-                Window::literal(MARK_BUCKET, b"$krb5"),
+                Window::literal(SIGNS_BUCKET, b"$argon2"),
+                Window::literal(SIGNS_BUCKET, b"$krb5"),
             ],
             0,
             find_hash,
@@ -252,7 +265,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "google-refresh-token",
             "Google OAuth refresh token",
             "1//0, forty or more characters",
-            &[before_word(EDGE_BUCKET, [ByteSet::of(b"/"), ByteSet::of(b"/"), ByteSet::of(b"0")])],
+            &[before_word(token_bucket(b"//0"), [ByteSet::of(b"/"), ByteSet::of(b"/"), ByteSet::of(b"0")])],
             2,
             find_google_refresh,
         )

@@ -23,6 +23,8 @@ mod links;
 mod mac;
 mod pem;
 mod phone;
+mod phone_labelled;
+mod phone_national;
 mod placeholder;
 mod ssn;
 mod tokens;
@@ -37,6 +39,8 @@ pub(crate) const ALL: &[&[Detector]] = &[
     ssn::DETECTORS,
     email::DETECTORS,
     phone::DETECTORS,
+    phone_national::DETECTORS,
+    phone_labelled::DETECTORS,
     ipv4::DETECTORS,
     ipv6::DETECTORS,
     mac::DETECTORS,
@@ -78,8 +82,8 @@ pub(crate) const LABEL_BUCKET: u8 = 9;
 pub(crate) const EDGE_BUCKET: u8 = 12;
 /// A sign in the middle of a secret, one character behind its beginning.
 pub(crate) const MIDDLE_BUCKET: u8 = 22;
-/// A dot or dollar sign before letters and digits.
-pub(crate) const MARK_BUCKET: u8 = 23;
+/// Words that announce a telephone number, and digits or separators farther on.
+pub(crate) const PHONE_BUCKET: u8 = 23;
 
 /// How much of a secret's literal its window leaves out in front: a sign as the fifth character tells it from words.
 pub(crate) const fn token_skip(literal: &[u8]) -> usize {
@@ -97,9 +101,9 @@ pub(crate) const fn token_skip(literal: &[u8]) -> usize {
 /// The bucket of a secret's literal. Those with a sign at the same place share one: words have none there.
 pub(crate) const fn token_bucket(literal: &[u8]) -> u8 {
     match literal {
+        [b'/', b'/', ..] => 10,
         [b'_' | b'-' | b'/', ..] => EDGE_BUCKET,
         [b'1', ..] => 11,
-        [b'o', b'y', ..] => MARK_BUCKET,
         [b'S', b'K', ..] => COLON_BUCKET,
         [_, _, b'_' | b'-' | b'.' | b'0', ..] => 10,
         [b'g', ..] | [b'd', b'a', ..] => 13,

@@ -328,7 +328,6 @@ pub(super) const DETECTORS: &[Detector] = &[
         &found(&["s-s4", "t2ud-", HEX]),
     ),
     vendor("nightfall-key", "Nightfall API key", &[b"NF-"], Class::ALNUM, 32, &found(&["N", "F-", HEX])),
-    vendor("nuget-key", "NuGet API key", &[b"oy2"], Class::ALNUM, 43, &found(&["o", "y2", HEX])),
     vendor(
         "planetscale-token",
         "PlanetScale token or password",
