@@ -6,7 +6,9 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::placeholder::is_placeholder;
 use super::tokens::row;
-use super::{COLON_BUCKET, EDGE_BUCKET, MIDDLE_BUCKET, SHORT_TOKEN_BUCKET, SIGNS_BUCKET, token_bucket};
+use super::{
+    COLON_BUCKET, EDGE_BUCKET, LABEL_BUCKET, MIDDLE_BUCKET, SHORT_TOKEN_BUCKET, SIGNS_BUCKET, token_bucket,
+};
 use crate::detector::{Body, Detector, Example, Find, Triggers};
 use crate::view::{Class, View};
 
@@ -152,7 +154,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "terraform-token",
             "Terraform Cloud token",
             "fourteen letters and digits, .atlasv1., sixty or more characters",
-            &[Window::literal(COLON_BUCKET, b".atlasv1.")],
+            &[Window::literal(LABEL_BUCKET, b".atlasv1.")],
             14,
             find_terraform,
         )

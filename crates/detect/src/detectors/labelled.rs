@@ -81,6 +81,9 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("api_key: YOUR_API_KEY_0123456 secret: xxxxxxxxxxxxxxxx12ab"),
         Example::none("password=required password reset2 password for jane"),
         Example::none("access-log-2026-04-07-archive private-network-10-0-0-1-eu access 2026-04-07T10:15:30"),
+        Example::none(
+            "password: core::ffi::c_str const WRONG_PASSWORD: status_t = new_password: user.secret_word",
+        ),
         Example::none("token_count_0123456789abcdefgh key-value-store-0123456789"),
     ],
     rank: 60,
@@ -183,7 +186,7 @@ fn key(view: &View<'_>, start: usize, gap: &Gap, kind: Kind) -> Option<Range<usi
     } else {
         value.len() >= 20 && digits > 1 && letters > 1
     };
-    (plain && !is_id(value) && !is_placeholder(value)).then_some(start..end)
+    (plain && !is_id(value) && !is_name(value) && !is_placeholder(value)).then_some(start..end)
 }
 
 fn password(view: &View<'_>, start: usize, gap: &Gap) -> Option<Range<usize>> {
@@ -191,13 +194,14 @@ fn password(view: &View<'_>, start: usize, gap: &Gap) -> Option<Range<usize>> {
     let quoted = gap.quote != 0 && view.at(run) == gap.quote;
     let end = if quoted { run } else { trimmed(view, start, run) };
     let value = view.bytes(start, end);
-    if gap.joined || value.is_empty() || is_placeholder(value) || is_word_for_one(value) {
+    if gap.joined || value.is_empty() || is_placeholder(value) || is_word_for_one(value) || is_name(value) {
         return None;
     }
     let digits = value.iter().any(u8::is_ascii_digit);
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let marked = value.iter().any(|byte| b"!@#$%^&*".contains(byte));
-    let dense = letters > 0 && (digits || letters < value.len());
+    let marked = value.iter().any(|byte| b"!@#$%^&*?+=~|".contains(byte));
+    // Names in programs have hyphens, underscores and dots; what stands in quotation marks may be a password.
+    let dense = letters > 0 && (digits || marked || quoted && letters < value.len());
     let plain = if gap.assigned {
         // What is called or looked up is no value.
         let called = matches!(view.at(run), b'(' | b'[') || (!quoted && value.contains(&b'.') && !digits);
@@ -239,6 +243,14 @@ fn is_id(value: &[u8]) -> bool {
     const OF_SECRETS: [&[u8]; 6] = [b"live_", b"api_", b"sk_", b"ak_", b"key_", b"secret_"];
     value.starts_with(b"pk_")
         || ids::is_object_id(value) && !OF_SECRETS.iter().any(|prefix| value.starts_with(prefix))
+}
+
+/// Whether `value` is a constant or a path of a program: `MAX_TOKEN_2`, `core::ffi::c_str`.
+fn is_name(value: &[u8]) -> bool {
+    let constant = value.contains(&b'_')
+        && value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+        && value.iter().filter(|byte| byte.is_ascii_digit()).count() * 4 < value.len();
+    constant || memchr::memmem::find(value, b"::").is_some()
 }
 
 /// Whether `key` at `at` is a word or the end of one made of several: `monkey` is none.

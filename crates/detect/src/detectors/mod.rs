@@ -13,6 +13,7 @@ pub(crate) mod card;
 mod cvc;
 mod email;
 mod embedded;
+mod expiry;
 mod iban;
 mod ids;
 mod ipv4;
@@ -35,6 +36,7 @@ mod vendors;
 pub(crate) const ALL: &[&[Detector]] = &[
     card::DETECTORS,
     cvc::DETECTORS,
+    expiry::DETECTORS,
     iban::DETECTORS,
     ssn::DETECTORS,
     email::DETECTORS,
