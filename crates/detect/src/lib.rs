@@ -38,7 +38,6 @@ mod encoded;
 mod fold;
 mod generalise;
 mod label;
-mod literals;
 mod mask;
 mod scan;
 mod tables;

@@ -28,9 +28,8 @@ use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 
 use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
 use crate::detectors::national::Kinds;
-use crate::detectors::{self, ALL, BOUNDED_BUCKETS, is_surely_glued, token_bucket};
+use crate::detectors::{self, ALL, BOUNDED_BUCKETS, is_surely_glued, token_bucket, token_skip};
 use crate::encoded::{self, Encoding};
-use crate::literals::Literals;
 use crate::view::{Class, View};
 
 /// The length from which a cluster takes in no more matches.
@@ -39,6 +38,9 @@ const CLUSTER_LEN: usize = 512;
 /// Up to this length a text of small letters and underscores matches nothing: the shortest secret of such signs
 /// has a prefix of eight and a body of ten.
 const PLAIN_LEN_MAX: usize = 17;
+
+/// How many bytes there are that sets tell apart.
+const ASCII: usize = 128;
 
 /// The length of the pieces in which a secret beyond its detector's reach is reported.
 const SWALLOW_LEN: usize = 4096;
@@ -106,11 +108,11 @@ struct Inheritance {
 pub struct Detectors {
     detectors: Vec<&'static Detector>,
     filter: Filter,
-    /// For each bucket of the filter, whom to ask: those that look for shapes, not for literals.
-    asked: [Vec<RuleIx>; BUCKETS],
-    /// Those that look for literals, and the buckets in which they are reported.
-    literals: Literals,
-    literal_buckets: u32,
+    /// The windows of all detectors, those of one detector together.
+    windows: Vec<(Window, RuleIx)>,
+    /// For each bucket and first byte, which windows may hold there: the filter only says that one of them
+    /// nearly does.
+    asked: Vec<Vec<u16>>,
     lead_max: usize,
     card: Option<RuleIx>,
     kinds: Kinds,
@@ -121,13 +123,9 @@ impl Detectors {
     pub fn new(keep: impl Fn(&Detector) -> bool) -> Detectors {
         let detectors: Vec<&'static Detector> =
             ALL.iter().copied().flatten().filter(|detector| keep(detector)).collect();
-        let mut windows: Vec<Window> = Vec::new();
-        let mut asked = [const { Vec::new() }; BUCKETS];
-        let (mut literals, mut literal_buckets, mut kinds) = (Literals::new(), 0, Kinds::default());
+        let mut kinds = Kinds::default();
+        let mut windows: Vec<(Window, RuleIx)> = Vec::new();
         for (rule, detector) in (0..).zip(&detectors) {
-            if let Triggers::Literals(of_detector) = detector.triggers {
-                of_detector.iter().for_each(|literal| literals.add(literal, rule));
-            }
             if let Find::Kind(kind) = detector.find {
                 kinds.add(rule, kind);
                 // The first of them is asked for all.
@@ -135,24 +133,20 @@ impl Detectors {
                     continue;
                 }
             }
-            for window in windows_of(detector) {
-                windows.push(window);
-                if matches!(detector.triggers, Triggers::Literals(_)) {
-                    literal_buckets |= 1 << window.bucket;
-                    continue;
-                }
-                let bucket: &mut Vec<RuleIx> = &mut asked[usize::from(window.bucket) % BUCKETS];
-                if bucket.last() != Some(&rule) {
-                    bucket.push(rule);
-                }
+            windows.extend(windows_of(detector).into_iter().map(|window| (window, rule)));
+        }
+        let mut asked = vec![Vec::new(); BUCKETS * ASCII];
+        for (ix, (window, _)) in (0..).zip(&windows) {
+            for byte in (0..128).filter(|&byte| window.sets[0].contains(byte)) {
+                asked[asked_at(usize::from(window.bucket) % BUCKETS, byte)].push(ix);
             }
         }
-        windows.extend_from_slice(encoded::WINDOWS);
+        let shapes: Vec<Window> =
+            windows.iter().map(|(window, _)| window).chain(encoded::WINDOWS).copied().collect();
         Detectors {
-            filter: Filter::new(&windows),
+            filter: Filter::new(&shapes),
+            windows,
             asked,
-            literals,
-            literal_buckets,
             lead_max: detectors.iter().map(|detector| detector.lead).fold(encoded::LEAD, usize::max),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
             detectors,
@@ -219,11 +213,6 @@ impl Detectors {
     fn ask_all(&self, buckets: u32, piece: Piece<'_>, at: usize, answer: &mut impl FnMut(Answer)) {
         let glued = buckets & BOUNDED_BUCKETS != 0 && is_surely_glued(piece.text, at);
         let buckets = if glued { buckets & !BOUNDED_BUCKETS } else { buckets };
-        if buckets & self.literal_buckets != 0 {
-            for rule in self.literals.beginning(piece.text.get(at..).unwrap_or_default()) {
-                answer(self.ask(rule, piece, at));
-            }
-        }
         if buckets & encoded::BUCKETS != 0 && piece.depth < encoded::DEPTH_MAX {
             for encoding in Encoding::of(buckets, piece.text[at]) {
                 answer(self.ask_decoded(encoding, piece, at));
@@ -231,8 +220,13 @@ impl Detectors {
         }
         let mut bits = buckets;
         while bits != 0 {
-            for &rule in &self.asked[bits.trailing_zeros() as usize] {
-                answer(self.ask(rule, piece, at));
+            let mut last = None;
+            for &ix in &self.asked[asked_at(bits.trailing_zeros() as usize, piece.text[at])] {
+                let (window, rule) = &self.windows[usize::from(ix)];
+                if last != Some(*rule) && holds(window, piece.text, at) {
+                    last = Some(*rule);
+                    answer(self.ask(*rule, piece, at));
+                }
             }
             bits &= bits - 1;
         }
@@ -497,6 +491,19 @@ fn char_start_to(text: &[u8], mut pos: usize) -> usize {
     pos
 }
 
+/// Where [`Detectors::asked`] keeps a bucket's windows for a first byte. Those above 0x7F belong to windows that
+/// take any.
+fn asked_at(bucket: usize, first: u8) -> usize {
+    bucket * ASCII + usize::from(first & 0x7F)
+}
+
+/// Whether `window` holds at `text[at]`. Bytes past the end count as zero bytes, as in the filter.
+#[inline]
+fn holds(window: &Window, text: &[u8], at: usize) -> bool {
+    let byte = |offset: usize| text.get(at + offset).copied().unwrap_or(0);
+    window.sets.iter().zip(OFFSETS).all(|(set, offset)| set.contains(byte(offset)))
+}
+
 /// The shapes at which `detector` looks.
 fn windows_of(detector: &Detector) -> Vec<Window> {
     let literals = match detector.triggers {
@@ -504,13 +511,14 @@ fn windows_of(detector: &Detector) -> Vec<Window> {
         Triggers::Literals(literals) => literals,
     };
     let window = |literal: &&[u8]| {
-        let mut window = Window::literal(token_bucket(literal), literal);
-        if let Find::Token(body) = detector.find {
-            let body_at = literal.len()..literal.len() + body.len_min;
-            for (set, _) in window.sets.iter_mut().zip(OFFSETS).filter(|(_, offset)| body_at.contains(offset))
-            {
-                *set = byte_set(body.class);
-            }
+        let Find::Token(body) = detector.find else {
+            return Window::literal(token_bucket(literal), literal);
+        };
+        let (_, tail) = literal.split_at(token_skip(literal));
+        let mut window = Window::literal(token_bucket(tail), tail);
+        let body_at = tail.len()..tail.len() + body.len_min;
+        for (set, _) in window.sets.iter_mut().zip(OFFSETS).filter(|(_, offset)| body_at.contains(offset)) {
+            *set = byte_set(body.class);
         }
         window
     };

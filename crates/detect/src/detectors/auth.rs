@@ -4,13 +4,17 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{SHORT_TOKEN_BUCKET, WORD_BUCKET, is_glued};
+use super::placeholder::is_placeholder;
+use super::{EDGE_BUCKET, SHORT_TOKEN_BUCKET, WORD_BUCKET, is_glued};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const TOKEN68: Class = Class::ALNUM.with(b"-._~+/=");
 const TOKEN68_SET: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"-._~+/="));
+/// What names and passwords on a command line consist of.
+const ARGUMENT: Class = Class::ALNUM.with(b"-._~+/=!@#$%^&*?,;|");
+const USER_SET: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"-._@'\"\\:"));
 
 pub(super) const DETECTORS: &[Detector] = &[
     Detector {
@@ -82,6 +86,46 @@ pub(super) const DETECTORS: &[Detector] = &[
         yields_to_ids: false,
         find: Find::Code(find_basic),
     },
+    Detector {
+        id: "command-credentials",
+        category: Category::Secret,
+        description: "user and password of a curl command",
+        validator: "behind `-u` or `--user`: a name, a colon, a password that is no number; curl before it, or eight characters with a digit",
+        source: "curl manual, --user",
+        examples: &[
+            Example::new("curl -k -u ", &["svc:", "Filler", "w0rd$1"], " https://example.com"),
+            Example::new("curl -s --user '", &["api:", "fillerword"], "' \\\n"),
+            Example::new("-u \"", &["jane@example.com:", "filler", "w0rd"], "\" -v"),
+        ],
+        non_examples: &[
+            Example::none("docker run -u 1000:1000 and chown -u www:www and id -u root"),
+            Example::none("curl -u user:$PASSWORD -u [secret] -u user: https://example.com"),
+        ],
+        rank: 190,
+        level: Level::Likely,
+        triggers: Triggers::Windows(&[
+            Window::head(
+                EDGE_BUCKET,
+                &[ByteSet::of(b"-"), ByteSet::of(b"u"), ByteSet::of(b" "), USER_SET, USER_SET],
+            ),
+            Window::head(
+                EDGE_BUCKET,
+                &[
+                    ByteSet::of(b"-"),
+                    ByteSet::of(b"u"),
+                    ByteSet::of(b"s"),
+                    ByteSet::of(b"e"),
+                    ByteSet::of(b"r"),
+                ],
+            ),
+        ]),
+        behind: 96,
+        ahead: 160,
+        lead: 16,
+        swallow: None,
+        yields_to_ids: false,
+        find: Find::Code(find_command),
+    },
 ];
 
 fn find_bearer(view: &View<'_>, at: usize) -> Option<Range<usize>> {
@@ -119,4 +163,26 @@ fn credentials(view: &View<'_>, at: usize, scheme: &[u8]) -> Option<Range<usize>
 fn is_authorization(view: &View<'_>, at: usize) -> bool {
     let word_end = view.back(at, Class::of(b" :=\"'\\"));
     word_end >= 13 && view.starts_with_any_case(word_end - 13, b"authorization")
+}
+
+fn find_command(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    let option_end = if view.starts_with(at, b"-user") {
+        at + 5
+    } else if view.starts_with(at, b"-u ") && Class::of(b"\0 \n\t").has(view.before(at)) {
+        at + 2
+    } else {
+        return None;
+    };
+    let start = view.run_up_to(option_end, 4, Class::of(b" =\\\"'"));
+    let colon = view.run_up_to(start, 64, ARGUMENT);
+    if start == option_end || colon == start || view.at(colon) != b':' {
+        return None;
+    }
+    let end = view.run_up_to(colon + 1, 64, ARGUMENT.with(b":"));
+    let password = view.bytes(colon + 1, end);
+    let digits = password.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let command = memchr::memmem::find(view.bytes(at.saturating_sub(90), at), b"curl").is_some();
+    let dense = password.len() >= 8 && digits > 0;
+    let plain = digits < password.len() && !is_placeholder(password) && (command || dense);
+    plain.then_some(start..end)
 }

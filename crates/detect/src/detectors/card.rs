@@ -17,12 +17,14 @@ const DIGIT_OR_GAP: ByteSet = ByteSet::DIGIT.or(GAP_SET);
 
 const DIGITS_MIN: usize = 13;
 const DIGITS_MAX: usize = 19;
+/// The fewest digits of a number that words announce: Maestro's.
+const LABELLED_MIN: usize = 12;
 
 pub(super) const DETECTORS: &[Detector] = &[Detector {
     id: "card-number",
     category: Category::CardNumber,
     description: "payment card number, with or without separators, and track data around one",
-    validator: "13 to 19 digits, issuer prefix with a length that issuer uses, Luhn",
+    validator: "13 to 19 digits, issuer prefix with a length that issuer uses, Luhn; behind a word for cards 12 to 19 digits and Luhn",
     source: "ISO/IEC 7812-1, ISO/IEC 7813, issuer identification ranges as published by the networks",
     examples: &[
         Example::new("card ", &["4242424242424242"], "."),
@@ -39,6 +41,9 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("track 1 ", &["%B4242424242424242^SMITH/ALICE^34121015432112345678?"], " end"),
         Example::new("?q=", &["4000%2D0566%2D5566%2D5556"], "&page=2"),
         Example::new("?pan=%20", &["4242424242424242"], "&x=1"),
+        Example::new("maestro card # ", &["500000000009"], " ok"),
+        Example::new("credit card: ", &["135412345678911"], ""),
+        Example::new("troy ", &["9792000000000003"], "."),
     ],
     non_examples: &[
         Example::none("4242424242424241 fails the checksum"),
@@ -49,6 +54,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("424242424242424242424242"),
         Example::none("1747731000000 and 2026-04-07 10:15:30"),
         Example::none("424242******4242"),
+        Example::none("500000000009 and 135412345678911 alone, card 500000000008, discard 500000000009"),
     ],
     rank: 180,
     level: Level::Certain,
@@ -56,7 +62,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         // Nobody groups the first four digits, unless it is all of them.
         Window {
             sets: [
-                ByteSet::range(b'1', b'6'),
+                ByteSet::of(b"12345689"),
                 ByteSet::DIGIT,
                 ByteSet::DIGIT,
                 ByteSet::DIGIT,
@@ -113,11 +119,15 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     if view.before(at) == b'.' && at >= 2 && view.at(at - 2).is_ascii_digit() {
         return None;
     }
-    if !may_be_issuer(view, at) {
+    let labelled = !may_be_issuer(view, at) && is_labelled(view, at);
+    if !labelled && !may_be_issuer(view, at) {
         return None;
     }
     let number = read(view, at)?;
-    let end = number.end(continues_a_list(view, at))?;
+    let end = match number.end(continues_a_list(view, at)) {
+        Some(end) => end,
+        None => number.whole().filter(|_| is_labelled(view, at))?,
+    };
     if Class::ALNUM.has(view.at(end)) {
         return None;
     }
@@ -130,10 +140,32 @@ fn may_be_issuer(view: &View<'_>, at: usize) -> bool {
         (b'1', next) => next == b'8' || !next.is_ascii_digit(),
         (b'2', next) => !matches!(next, b'0' | b'8' | b'9'),
         (b'3', next) => !matches!(next, b'1' | b'2' | b'3'),
-        (b'5', next) => !matches!(next, b'6' | b'7' | b'9'),
+        (b'5', next) => !matches!(next, b'7' | b'9'),
         (b'6', next) => !matches!(next, b'1' | b'6' | b'8' | b'9'),
+        (b'8', next) => matches!(next, b'1' | b'2' | b'6'),
+        (b'9', next) => matches!(next, b'7' | b'8'),
         _ => true,
     }
+}
+
+/// Whether words for a card number stand directly before `at`.
+fn is_labelled(view: &View<'_>, at: usize) -> bool {
+    const CARDS: [&[u8]; 4] = [b"card", b"maestro", b"cardnumber", b"pan"];
+    const FILLERS: [&[u8]; 5] = [b"number", b"no", b"is", b"num", b"nr"];
+    let mut word_end = view.back(at, Class::of(b" :#=.\"'-_"));
+    for _ in 0..3 {
+        let word = view.back(word_end, Class::ALPHA);
+        let named =
+            |names: &[&[u8]]| names.iter().any(|name| view.bytes(word, word_end).eq_ignore_ascii_case(name));
+        if word == word_end || named(&CARDS) {
+            return word < word_end;
+        }
+        if !named(&FILLERS) {
+            return false;
+        }
+        word_end = view.back(word, Class::of(b" :#=.\"'-_"));
+    }
+    false
 }
 
 /// Whether digits and a gap stand before `at`.
@@ -180,7 +212,7 @@ fn read(view: &View<'_>, at: usize) -> Option<Number> {
         gap = byte;
         number.dotted = byte == b'.';
     }
-    (number.len >= DIGITS_MIN).then_some(number)
+    (number.len >= LABELLED_MIN).then_some(number)
 }
 
 /// Where the gap that begins at `from` ends: a few signs, or one escaped for a URL.
@@ -191,6 +223,12 @@ fn gap_end(view: &View<'_>, from: usize) -> usize {
 }
 
 impl Number {
+    /// Where all the digits end, if they pass the checksum.
+    fn whole(&self) -> Option<usize> {
+        let (len, end) = *self.groups.get(self.group_count.checked_sub(1)?)?;
+        (!self.more && self.even && len >= LABELLED_MIN && luhn(&self.digits[..len])).then_some(end)
+    }
+
     /// Where the longest valid number ends.
     fn end(&self, continues: bool) -> Option<usize> {
         (0..self.group_count).rev().find_map(|last| {
@@ -319,6 +357,10 @@ fn has_issuer(digits: &[u8]) -> bool {
         1800 | 2131 => len == 15,
         // Maestro, where its numbers are as long as others
         5018..=5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763 => matches!(len, 16 | 18 | 19),
+        // Elo, RuPay, Hipercard, Verve, Bankcard; RuPay, Troy, Uzcard and Humo with numbers of their own
+        5041 | 5066..=5067 | 5085..=5099 | 6062 | 6069..=6085 | 6362..=6363 => len == 16,
+        5060..=5061 | 5078..=5079 => matches!(len, 16 | 18 | 19),
+        5602 | 5610 | 2205 | 8172..=8201 | 8600 | 9792 | 9860 => len == 16,
         // JCB with the unassigned numbers before its range, Discover, UnionPay, Mir
         3500..=3589 | 6011 | 6200..=6299 | 6440..=6599 | 2200..=2204 => (16..=19).contains(&len),
         _ => false,

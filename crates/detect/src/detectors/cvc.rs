@@ -22,7 +22,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("cvc: ", &["737"], ""),
         Example::new("CVV2=", &["905"], " ok"),
         Example::new("the security code is ", &["1234"], "."),
-        Example::new("card_cvc ", &["123"], ", exp 12/34"),
+        Example::new("card_cvc ", &["123"], ", until 12/34"),
         Example::new("Security Code (CVC): ", &["737"], ""),
     ],
     non_examples: &[

@@ -65,6 +65,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::new("", &["jane@xn--exmple-cua.com"], ""),
             Example::new("'", &["jane@example.com"], "':"),
             Example::new("", &["\"odd local\"@example.com"], "."),
+            Example::new("", &["jane@example.com"], "123-45"),
         ],
         non_examples: &[
             Example::none("def f(x): return x @ y  # matmul"),
@@ -74,7 +75,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::none("deploy@example.com:/var/www react@17.0.2 core@12.1.0-next"),
             Example::none("<EMAIL_1> [email] user@localhost @example.com jane@"),
         ],
-        rank: 150,
+        rank: 164,
         level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window::head(AT_BUCKET, &[ByteSet::of(b"@")]),
@@ -93,6 +94,30 @@ pub(super) const DETECTORS: &[Detector] = &[
         swallow: None,
         yields_to_ids: false,
         find: Find::Code(find),
+    },
+    Detector {
+        id: "email-upi",
+        category: Category::Email,
+        description: "virtual payment address of India's Unified Payments Interface",
+        validator: "local part, @, the handle of a payment service",
+        source: "National Payments Corporation of India, UPI third party application providers and their handles",
+        examples: &[
+            Example::new("pay to ", &["jane.doe@okaxis"], " now"),
+            Example::new("'", &["9999900000@ybl"], "'"),
+        ],
+        non_examples: &[Example::none("user@localhost jane@okaxis2 @ybl x@upiserver jane@ybl-host")],
+        rank: 149,
+        level: Level::Likely,
+        triggers: Triggers::Windows(&[Window::head(
+            AT_BUCKET,
+            &[ByteSet::of(b"@"), ByteSet::of(b"oyiapjwnfrsthcku")],
+        )]),
+        behind: 80,
+        ahead: 16,
+        lead: 0,
+        swallow: None,
+        yields_to_ids: false,
+        find: Find::Code(find_upi),
     },
     Detector {
         id: "email-disguised",
@@ -136,6 +161,46 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let is_path = view.at(end) == b':' && looks_like_path(view, end + 1);
     let is_git = view.bytes(start, at) == b"git" && (view.at(end) == b':' || view.before(start) == b'/');
     (!is_path && !is_git && user_info(view, at).is_none_or(|user| user == start)).then_some(start..end)
+}
+
+fn find_upi(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    const HANDLES: [&[u8]; 26] = [
+        b"okaxis",
+        b"okhdfcbank",
+        b"okicici",
+        b"oksbi",
+        b"ybl",
+        b"ibl",
+        b"axl",
+        b"apl",
+        b"upi",
+        b"paytm",
+        b"ptyes",
+        b"ptsbi",
+        b"pthdfc",
+        b"ptaxis",
+        b"yapl",
+        b"rapl",
+        b"waaxis",
+        b"wahdfcbank",
+        b"waicici",
+        b"wasbi",
+        b"jupiteraxis",
+        b"naviaxis",
+        b"superyes",
+        b"tapicici",
+        b"fbl",
+        b"ikwik",
+    ];
+    let end = view.run_up_to(at + 1, 14, Class::ALPHA);
+    let known = HANDLES.iter().any(|handle| view.bytes(at + 1, end).eq_ignore_ascii_case(handle));
+    let dotted = view.at(end) == b'.' && Class::ALNUM.has(view.at(end + 1));
+    if !known || dotted || Class::IDENT.with(b":/@").has(view.at(end)) {
+        return None;
+    }
+    let start = view.back(at, Class::ALNUM.with(b"._-"));
+    let first = view.run_up_to(start, at - start, Class::of(b"._-"));
+    (at >= first + 3).then_some(first..end)
 }
 
 /// Where the local part that ends at `at` begins.
@@ -193,7 +258,10 @@ fn tld_end(view: &View<'_>, start: usize, end: usize) -> Option<usize> {
         return label.iter().all(|byte| !byte.is_ascii() || byte.is_ascii_alphabetic()).then_some(end);
     }
     let letters = label.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let apart = letters == label.len() || label[letters] == b'-';
+    // What stands against a common ending without a separator is another value.
+    let common = || COMMON_TLDS.iter().any(|tld| label[..letters].eq_ignore_ascii_case(tld));
+    let apart =
+        letters == label.len() || label[letters] == b'-' || label[letters].is_ascii_digit() && common();
     let is_file = FILE_SUFFIXES.iter().any(|suffix| label[..letters].eq_ignore_ascii_case(suffix));
     (apart && (2..=TLD_LEN_MAX).contains(&letters) && !is_file).then_some(start + letters)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{IBAN_BUCKET, is_glued};
+use super::{IBAN_BUCKET, LABEL_BUCKET, is_glued};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::tables::iban_lengths;
@@ -18,7 +18,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     id: "iban",
     category: Category::Iban,
     description: "international bank account number, compact or in groups",
-    validator: "country and length of the registry, modulo 97",
+    validator: "country and length of the registry, modulo 97; small letters behind the word",
     source: "ISO 13616, SWIFT IBAN registry",
     examples: &[
         Example::new("iban ", &["DE89370400440532013000"], "."),
@@ -26,28 +26,64 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("", &["FR1420041010050500013M02606"], ""),
         Example::new("", &["NO9386011117947"], " is short"),
         Example::new("", &["DE89-3704-0044-0532-0130-00"], ""),
+        Example::new("my iban is ", &["de89 3704 0044 0532 0130 00"], "."),
+        Example::new("IBAN:", &["gb82west12345698765432"], ""),
     ],
     non_examples: &[
         Example::none("DE89370400440532013001"),
         Example::none("DE8937040044053201300"),
         Example::none("XDE89370400440532013000 DE893704004405320130001"),
         Example::none("ZZ89370400440532013000"),
+        Example::none("de89370400440532013000 and iban: de89370400440532013001"),
     ],
     rank: 185,
     level: Level::Certain,
-    triggers: Triggers::Windows(&[Window {
-        sets: [CAPITAL, CAPITAL, ByteSet::DIGIT, ByteSet::DIGIT, BODY, BODY, BODY, BODY],
-        bucket: IBAN_BUCKET,
-    }]),
+    triggers: Triggers::Windows(&[
+        Window {
+            sets: [CAPITAL, CAPITAL, ByteSet::DIGIT, ByteSet::DIGIT, BODY, BODY, BODY, BODY],
+            bucket: IBAN_BUCKET,
+        },
+        Window::head(
+            LABEL_BUCKET,
+            &[
+                ByteSet::of(b"iI"),
+                ByteSet::of(b"bB"),
+                ByteSet::of(b"aA"),
+                ByteSet::of(b"nN"),
+                ByteSet::of(b" :=#-_.\"'(\n\t"),
+            ],
+        ),
+    ]),
     behind: 48,
-    ahead: 96,
-    lead: 0,
+    ahead: 112,
+    lead: 24,
     swallow: None,
     yields_to_ids: false,
     find: Find::Code(find),
 }];
 
 fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    if view.starts_with_any_case(at, b"iban") {
+        return find_labelled(view, at);
+    }
+    find_at(view, at)
+}
+
+/// An account number in letters of any case behind the word.
+fn find_labelled(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    const GAP: Class = Class::of(b" :=#-_.\"'(\n\t");
+    const FILLERS: [&[u8]; 4] = [b"is", b"number", b"no", b"was"];
+    let mut pos = view.run_up_to(at + 4, 6, GAP);
+    for _ in 0..2 {
+        let end = view.run_up_to(pos, 7, Class::ALPHA);
+        if FILLERS.iter().any(|filler| view.bytes(pos, end).eq_ignore_ascii_case(filler)) {
+            pos = view.run_up_to(end, 4, GAP);
+        }
+    }
+    find_at(view, pos)
+}
+
+fn find_at(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let country = [view.at(at).to_ascii_uppercase(), view.at(at + 1).to_ascii_uppercase()];
     let wanted = iban_lengths::of(country)?;
     if is_glued(view, at) || view.before(at) == b'_' {

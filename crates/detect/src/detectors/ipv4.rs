@@ -19,7 +19,9 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     source: "RFC 791, RFC 5735",
     examples: &[
         Example::new("from ", &["203.0.113.7"], ":8080"),
-        Example::new("", &["192.168.2.2"], "/24"),
+        Example::new("", &["192.168.2.2/24"], "."),
+        Example::new("the dns is ", &["9.9.9.9"], " here"),
+        Example::new("", &["9.9.9.9"], ":53"),
         Example::new("http://", &["198.51.100.1"], "/x"),
         Example::new("", &["1.2.3.44"], "."),
     ],
@@ -30,6 +32,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("1.3.6.1.4.1 and 256.1.1.1 and 01.2.3.4"),
         Example::none("Chrome/120.0.0.0 Safari/537.36"),
         Example::none("12.50 1.234.567"),
+        Example::none("upgraded 1.2.3.4 to 1.2.3.5"),
     ],
     rank: 90,
     level: Level::Certain,
@@ -46,8 +49,8 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         ],
         bucket: DOT_BUCKET,
     }]),
-    behind: 24,
-    ahead: 24,
+    behind: 32,
+    ahead: 28,
     lead: 0,
     swallow: None,
     yields_to_ids: false,
@@ -61,7 +64,7 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     }
     let end = end_of_address(view, start)?;
     // Four parts of one digit are far more often a version than somebody's address.
-    let is_short = end - start == 7;
+    let is_short = end - start == 7 && !is_of_network(view, start, end);
     if is_nobody(view.bytes(start, end)) || is_short || is_versioned(view, start) {
         return None;
     }
@@ -70,7 +73,33 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     if is_glued(view, start) || Class::WORD.has(view.at(end)) || suffix || part {
         return None;
     }
-    Some(start..end)
+    Some(start..prefix_end(view, end, 32))
+}
+
+/// Where the length of a network prefix, at most `bits_max`, ends behind an address; else `end`.
+pub(super) fn prefix_end(view: &View<'_>, end: usize, bits_max: u32) -> usize {
+    if view.at(end) != b'/' {
+        return end;
+    }
+    let bits_end = view.run_up_to(end + 1, 4, Class::DIGIT);
+    let valid = super::number_at(view, end + 1, bits_end - end - 1).is_some_and(|bits| bits <= bits_max);
+    let goes_on = Class::WORD.with(b"/-").has(view.at(bits_end))
+        || view.at(bits_end) == b'.' && Class::ALNUM.has(view.at(bits_end + 1));
+    if bits_end > end + 1 && valid && !goes_on { bits_end } else { end }
+}
+
+/// Whether a port, a prefix length or a word shortly before says that the numbers are an address.
+fn is_of_network(view: &View<'_>, start: usize, end: usize) -> bool {
+    const WORDS: [&[u8]; 12] = [
+        b"ip", b"ipv", b"dns", b"host", b"addr", b"address", b"server", b"gateway", b"ping", b"subnet",
+        b"proxy", b"peer",
+    ];
+    let port = view.at(end) == b':' && view.at(end + 1).is_ascii_digit();
+    let before = view.bytes(start.saturating_sub(24), start);
+    let mut words = before.split(|byte| !byte.is_ascii_alphabetic());
+    port || prefix_end(view, end, 32) > end
+        || before.ends_with(b"://")
+        || words.any(|word| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
 /// Whether an address belongs to no machine in particular: loopback, unspecified, broadcast (RFC 1122, 3.2.1.3).

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::ipv4::end_of_address;
+use super::ipv4::{end_of_address, prefix_end};
 use super::{COLON_BUCKET, GAP_BUCKET};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
@@ -21,14 +21,15 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     examples: &[
         Example::new("from ", &["2001:db8::1"], "."),
         Example::new("[", &["2001:db8:0:0:0:0:0:1"], "]:443"),
-        Example::new("", &["fe80::1"], "%eth0"),
+        Example::new("", &["fe80::1%eth0"], " up"),
+        Example::new("", &["fe80::/10"], ""),
         Example::new("mapped ", &["::ffff:192.0.2.128"], " ok"),
         Example::new("", &["2001:0db8:85a3:0000:0000:8a2e:0370:7334"], ""),
-        Example::new("net ", &["2001:db8::"], "/32"),
+        Example::new("net ", &["2001:db8::/32"], "."),
     ],
     non_examples: &[
         Example::none("12:30:45 and 00:1b:44:11:3a:b7"),
-        Example::none("::1 and :: and std::dead and abc::def"),
+        Example::none("::1 and :: and std::dead and abc::def and fe80:: 1::/x"),
         Example::none("1:2:3:4:5:6:7:8:9"),
         Example::none("1::2::3"),
         Example::none("00:11:22:33:44:55:66:77"),
@@ -53,7 +54,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         },
     ]),
     behind: 48,
-    ahead: 64,
+    ahead: 72,
     lead: 0,
     swallow: None,
     yields_to_ids: false,
@@ -90,7 +91,16 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     }
     let whole = groups.gaps == 0 && groups.count == 8 && !groups.all_pairs;
     let short = groups.gaps == 1 && (2..=7).contains(&groups.count);
-    (groups.digits && (whole || short)).then_some(start..end)
+    let network = groups.gaps == 1 && groups.count == 1 && end == start + 6;
+    let with_prefix = with_zone_and_prefix(view, end);
+    let plain = whole || short || network && with_prefix > end && view.at(end) == b'/';
+    (groups.digits && plain).then_some(start..with_prefix)
+}
+
+/// Where the zone and the prefix length behind an address end (RFC 4007, 11; RFC 4291, 2.3).
+fn with_zone_and_prefix(view: &View<'_>, end: usize) -> usize {
+    let zone = if view.at(end) == b'%' { view.run_up_to(end + 1, 16, Class::IDENT) } else { end };
+    prefix_end(view, if zone > end + 1 { zone } else { end }, 128)
 }
 
 /// Reads groups from `start` on and returns where the last ends.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
+use super::placeholder::is_placeholder;
 use super::{EDGE_BUCKET, LABEL_BUCKET, ids};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
@@ -11,23 +12,49 @@ use crate::view::{Class, View};
 
 const VALUE: Class = Class::ALNUM.with(b"_-+/=.~");
 /// What a password may consist of.
-const PASSWORD: Class = VALUE.with(b"!@#$%^&?:|");
+const PASSWORD: Class = VALUE.with(b"!@#$%^&?:|*{}");
 const NEAR: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"_-+/=.~!@#$%^&?:|\"'"));
-const BETWEEN: ByteSet = ByteSet::of(b" :=\"'>\\");
+/// What may stand between a word and its value.
+const BETWEEN: ByteSet = ByteSet::of(b" :=\"'>\\-_.,(\t\n");
+const GAP: Class = Class::of(b" :=\"'>\\-_.,(\t\n");
+const GAP_LEN_MAX: usize = 10;
 
-/// The words, how far in the place to look for them is, and whether a password follows.
-const LABELS: [(&[u8], usize, bool); 5] = [
-    (b"secret", 2, false),
-    (b"token", 1, false),
-    (b"key", 0, false),
-    (b"password", 4, true),
-    (b"passwd", 2, true),
+/// What a word says about the value behind it.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// A secret, or something of it: `secret`, `token`, `api key`.
+    Key,
+    /// Perhaps one: `access`, `private`.
+    Hint,
+    Password,
+}
+
+/// A word, and how far in the place to look for it is.
+struct Label {
+    word: &'static [u8],
+    offset: usize,
+    kind: Kind,
+}
+
+const fn label(word: &'static [u8], offset: usize, kind: Kind) -> Label {
+    Label { word, offset, kind }
+}
+
+const LABELS: [Label; 8] = [
+    label(b"secret", 2, Kind::Key),
+    label(b"token", 1, Kind::Key),
+    label(b"key", 0, Kind::Key),
+    label(b"access", 2, Kind::Hint),
+    label(b"private", 3, Kind::Hint),
+    label(b"password", 4, Kind::Password),
+    label(b"passwd", 2, Kind::Password),
+    label(b"_pass", 1, Kind::Password),
 ];
 
 pub(super) const DETECTORS: &[Detector] = &[Detector {
     id: "labelled-secret",
     category: Category::Secret,
-    description: "value behind a word that ends with key, token, secret or password",
+    description: "value behind a word that ends with key, token, secret, access, private or password",
     validator: "twenty letters and digits, sixteen behind a colon or equals sign; a password eight; no object id",
     source: "usage",
     examples: &[
@@ -35,6 +62,13 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("ACCESS_KEY ", &["0123456789", "abcdefghijkl"], " ok"),
         Example::new("password: ", &["correct-h0rse"], ", thanks"),
         Example::new("'clientSecret': '", &["v0qhPJv9", "fDRo5iQ2"], "'"),
+        Example::new("acme-secret-", &["0123456789abcdef", "0123456789abcdef"], " ok"),
+        Example::new("acme ACCESS ", &["0123456789abcdef", "0123456789abcdef"], ""),
+        Example::new("secretkey=", &["ab12", "cd34ef56"], ""),
+        Example::new("with password '", &["Filler", "Word9"], "' and"),
+        Example::new("and his password ", &["!filler", "4word"], "."),
+        Example::new("Server=db;Password=", &["filler", "word"], ";"),
+        Example::new("APP_AUTH_PASS=", &["filler", "word"], " # x"),
     ],
     non_examples: &[
         Example::none("the key to the door, key: value, token count: 1234567890123456"),
@@ -43,19 +77,30 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("idempotency_key: 0123456789", &[], "abcdefghijkl"),
         Example::new("publishable key: 0123456789", &[], "abcdefghijkl"),
         Example::none("password: [secret] token: <EMAIL_1> password: ********"),
+        Example::none("password=${DB_PASSWORD} token: $API_TOKEN_VALUE_2024_A password=getPassword()"),
+        Example::none("api_key: YOUR_API_KEY_0123456 secret: xxxxxxxxxxxxxxxx12ab"),
+        Example::none("password=required password reset2 password for jane"),
+        Example::none("access-log-2026-04-07-archive private-network-10-0-0-1-eu access 2026-04-07T10:15:30"),
+        Example::none(
+            "password: core::ffi::c_str const WRONG_PASSWORD: status_t = new_password: user.secret_word",
+        ),
+        Example::none("token_count_0123456789abcdefgh key-value-store-0123456789"),
     ],
     rank: 60,
-    level: Level::Certain,
+    level: Level::Likely,
     triggers: Triggers::Windows(&[
         labelled(LABEL_BUCKET, [b"cC", b"rR", b"eE", b"tT"], BETWEEN),
         labelled(LABEL_BUCKET, [b"oO", b"kK", b"eE", b"nN"], BETWEEN),
         labelled(LABEL_BUCKET, [b"wW", b"oO", b"rR", b"dD"], BETWEEN),
         labelled(LABEL_BUCKET, [b"sS", b"sS", b"wW", b"dD"], BETWEEN),
-        labelled(EDGE_BUCKET, [b"kK", b"eE", b"yY", b" :=\"'>\\"], BETWEEN.or(NEAR)),
+        labelled(LABEL_BUCKET, [b"cC", b"eE", b"sS", b"sS"], BETWEEN),
+        labelled(LABEL_BUCKET, [b"vV", b"aA", b"tT", b"eE"], BETWEEN),
+        labelled(LABEL_BUCKET, [b"pP", b"aA", b"sS", b"sS"], ByteSet::of(b"=:")),
+        labelled(EDGE_BUCKET, [b"kK", b"eE", b"yY", b" :=\"'>\\-_.,(\t\n"], BETWEEN.or(NEAR)),
     ]),
     behind: 24,
     ahead: 1024,
-    lead: 16,
+    lead: 24,
     swallow: Some(VALUE),
     yields_to_ids: false,
     find: Find::Code(find),
@@ -80,48 +125,162 @@ const fn labelled(bucket: u8, head: [&[u8]; 4], next: ByteSet) -> Window {
     }
 }
 
+/// What stands between a word and its value.
+struct Gap {
+    /// A colon or an equals sign.
+    assigned: bool,
+    /// Nothing but an equals sign.
+    equals: bool,
+    /// The quotation mark directly before the value, or zero.
+    quote: u8,
+    /// Nothing but hyphens, underscores and dots.
+    joined: bool,
+}
+
 fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
-    let (label, offset, is_password) = LABELS.iter().find(|(label, offset, _)| {
-        at.checked_sub(*offset).is_some_and(|label_at| view.starts_with_any_case(label_at, label))
+    let Label { word, offset, kind } = LABELS.iter().find(|label| {
+        at.checked_sub(label.offset).is_some_and(|from| view.starts_with_any_case(from, label.word))
     })?;
-    let word_end = at - offset + label.len();
-    let word = view.back(word_end, Class::IDENT.with(b" "));
-    if is_public(view.bytes(word, word_end)) || (*label == b"key" && !begins_word(view, at)) {
+    let word_end = at - offset + word.len();
+    let start = value_start(view, word_end)?;
+    let begin = view.back(word_end, Class::IDENT.with(b" "));
+    if is_public(view.bytes(begin, word_end)) || (*word == b"key" && !begins_word(view, at)) {
         return None;
     }
-    let start = view.run_up_to(word_end, 8, Class::of(b" :=\"'>\\"));
-    let gap = view.bytes(word_end, start);
-    let assigned = gap.contains(&b':') || gap.contains(&b'=');
-    if gap.is_empty() || (*is_password && !assigned) {
+    let gap = gap(view.bytes(word_end, start));
+    if *kind == Kind::Password { password(view, start, &gap) } else { key(view, start, &gap, *kind) }
+}
+
+/// Where the value behind the word that ends at `word_end` begins: behind punctuation, and perhaps `is`.
+fn value_start(view: &View<'_>, word_end: usize) -> Option<usize> {
+    let start = view.run_up_to(word_end, GAP_LEN_MAX, GAP);
+    if start == word_end {
         return None;
     }
-    let mut end = view.run(start, if *is_password { PASSWORD } else { VALUE });
-    // What ends a sentence is not part of it.
+    let spoken = view.starts_with(start, b"is ") && view.before(start) == b' ';
+    Some(if spoken { view.run_up_to(start + 3, 3, Class::of(b" :\"'")) } else { start })
+}
+
+fn gap(bytes: &[u8]) -> Gap {
+    let last = bytes.last().copied().unwrap_or(0);
+    Gap {
+        assigned: bytes.iter().any(|byte| matches!(byte, b':' | b'=')),
+        equals: bytes == b"=",
+        quote: if matches!(last, b'"' | b'\'') { last } else { 0 },
+        joined: bytes.iter().all(|byte| matches!(byte, b'-' | b'_' | b'.')),
+    }
+}
+
+fn key(view: &View<'_>, start: usize, gap: &Gap, kind: Kind) -> Option<Range<usize>> {
+    let end = trimmed(view, start, view.run(start, VALUE));
+    let value = view.bytes(start, end);
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let plain = if gap.joined || kind == Kind::Hint {
+        // A name goes on behind the word more often than a value begins: no part of it may be a word.
+        value.len() >= 20 && digits > 3 && letters > 2 && (is_one(value) || is_uuid(value))
+    } else if gap.assigned {
+        value.len() >= 16 && digits > 1 && letters > 1
+            || value.len() >= 12 && digits > 2 && letters > 2 && is_one(value)
+            || value.len() >= 32 && digits == value.len()
+    } else {
+        value.len() >= 20 && digits > 1 && letters > 1
+    };
+    (plain && !is_id(value) && !is_name(value) && !is_placeholder(value)).then_some(start..end)
+}
+
+fn password(view: &View<'_>, start: usize, gap: &Gap) -> Option<Range<usize>> {
+    let run = view.run(start, PASSWORD);
+    let quoted = gap.quote != 0 && view.at(run) == gap.quote;
+    let end = if quoted { run } else { trimmed(view, start, run) };
+    let value = view.bytes(start, end);
+    if gap.joined || value.is_empty() || is_placeholder(value) || is_word_for_one(value) || is_name(value) {
+        return None;
+    }
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let marked = value.iter().any(|byte| b"!@#$%^&*?+=~|".contains(byte));
+    // Names in programs have hyphens, underscores and dots; what stands in quotation marks may be a password.
+    let dense = letters > 0 && (digits || marked || quoted && letters < value.len());
+    let plain = if gap.assigned {
+        // What is called or looked up is no value.
+        let called = matches!(view.at(run), b'(' | b'[') || (!quoted && value.contains(&b'.') && !digits);
+        let set = (gap.equals || (quoted && gap.assigned)) && value.len() >= 6;
+        !called && (value.len() >= 8 && dense || set && letters == value.len())
+    } else {
+        value.len() >= 8 && digits && letters > 0 && (quoted || marked)
+    };
+    plain.then_some(start..end)
+}
+
+/// `end` without the signs that end a sentence.
+fn trimmed(view: &View<'_>, start: usize, mut end: usize) -> usize {
     while end > start && end < view.limit() && Class::of(b".!?:").has(view.before(end)) {
         end -= 1;
     }
-    let value = view.bytes(start, end);
-    let len_min = if *is_password {
-        8
-    } else if assigned {
-        16
-    } else {
-        20
-    };
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let dense = if *is_password { digits > 0 || letters < value.len() } else { digits > 1 && letters > 1 };
-    let plain = value.len() >= len_min
-        && dense
-        && letters > 0
-        && !ids::is_object_id(value)
-        && !value.starts_with(b"pk_");
-    plain.then_some(start..end)
+    end
+}
+
+/// Whether `value` is in one piece: without signs, but padding at its end.
+fn is_one(value: &[u8]) -> bool {
+    let padding = value.iter().rev().take_while(|byte| **byte == b'=').count();
+    value[..value.len() - padding]
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+}
+
+/// Letters and digits in the groups of a UUID.
+fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(idx, byte)| match idx {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_alphanumeric(),
+        })
+}
+
+/// Whether `value` is an object's id or a key that may be seen, and not a secret with a prefix of its own.
+fn is_id(value: &[u8]) -> bool {
+    const OF_SECRETS: [&[u8]; 6] = [b"live_", b"api_", b"sk_", b"ak_", b"key_", b"secret_"];
+    value.starts_with(b"pk_")
+        || ids::is_object_id(value) && !OF_SECRETS.iter().any(|prefix| value.starts_with(prefix))
+}
+
+/// Whether `value` is a constant or a path of a program: `MAX_TOKEN_2`, `core::ffi::c_str`.
+fn is_name(value: &[u8]) -> bool {
+    let constant = value.contains(&b'_')
+        && value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+        && value.iter().filter(|byte| byte.is_ascii_digit()).count() * 4 < value.len();
+    constant || memchr::memmem::find(value, b"::").is_some()
 }
 
 /// Whether `key` at `at` is a word or the end of one made of several: `monkey` is none.
 fn begins_word(view: &View<'_>, at: usize) -> bool {
-    !view.before(at).is_ascii_lowercase() || view.at(at).is_ascii_uppercase() || view.ends_with(at, b"api")
+    const FIRST: [&[u8]; 8] =
+        [b"api", b"secret", b"access", b"private", b"auth", b"account", b"license", b"storage"];
+    !view.before(at).is_ascii_lowercase()
+        || view.at(at).is_ascii_uppercase()
+        || FIRST.iter().any(|first| view.ends_with(at, first))
+}
+
+/// Whether `value` is a word that people write where a password would stand.
+fn is_word_for_one(value: &[u8]) -> bool {
+    const WORDS: [&[u8]; 14] = [
+        b"required",
+        b"string",
+        b"password",
+        b"secret",
+        b"hidden",
+        b"undefined",
+        b"optional",
+        b"disabled",
+        b"enabled",
+        b"invalid",
+        b"incorrect",
+        b"prompt",
+        b"passwd",
+        b"missing",
+    ];
+    WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// Whether the words that end with the label say that the value may be seen.

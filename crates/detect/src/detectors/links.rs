@@ -28,7 +28,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         ],
         rank: 195,
         level: Level::Certain,
-        triggers: Triggers::Literals(&[b"stripe.com/"]),
+        triggers: Triggers::Literals(&[b"ripe.com/"]),
         behind: 24,
         ahead: 2048,
         lead: 0,
@@ -40,19 +40,46 @@ pub(super) const DETECTORS: &[Detector] = &[
         id: "slack-webhook",
         category: Category::UrlCredential,
         description: "Slack incoming webhook",
-        validator: "hooks.slack.com and a path of services",
+        validator: "hooks.slack.com and a path of services, workflows or triggers",
         source: "Slack API documentation, incoming webhooks",
         examples: &[Example::new("post to ", &["https://hooks.slack", ".com/services/T000/B000/XXXX"], ".")],
         non_examples: &[Example::none("https://api.slack.com/services/x and hooks.slack.com/")],
         rank: 195,
         level: Level::Certain,
-        triggers: Triggers::Literals(&[b"slack.com/services/"]),
+        triggers: Triggers::Literals(&[b"lack.com/"]),
         behind: 24,
         ahead: 1024,
         lead: 0,
         swallow: Some(URL),
         yields_to_ids: false,
         find: Find::Code(find_slack),
+    },
+    Detector {
+        id: "webhook-link",
+        category: Category::UrlCredential,
+        description: "incoming webhook of Discord, Microsoft Teams or Tines",
+        validator: "host of the service, its path of webhooks, and what follows",
+        source: "documentation of the services, incoming webhooks",
+        examples: &[
+            Example::new(
+                "post to ",
+                &["https://discord.com/api", "/webhooks/123456789012345678/abcdefgh"],
+                ".",
+            ),
+            Example::new("", &["https://example.webhook.office", ".com/webhookb2/0123@4567/x"], " ok"),
+        ],
+        non_examples: &[Example::none(
+            "https://example.com/api/webhooks/1 and https://discord.com/api/webhooks",
+        )],
+        rank: 195,
+        level: Level::Certain,
+        triggers: Triggers::Literals(&[b"/webhook"]),
+        behind: 96,
+        ahead: 1024,
+        lead: 0,
+        swallow: Some(URL),
+        yields_to_ids: false,
+        find: Find::Code(find_webhook),
     },
 ];
 
@@ -70,18 +97,34 @@ fn find_stripe(view: &View<'_>, at: usize) -> Option<Range<usize>> {
         b"payments.",
         b"hooks.",
     ];
-    if !view.starts_with(at, b"stripe.com/") {
-        return None;
-    }
+    let at = at.checked_sub(2).filter(|&at| view.starts_with(at, b"stripe.com/"))?;
     let host = HOSTS.iter().find(|host| view.ends_with(at, host))?;
     link(view, at - host.len(), at + 11)
 }
 
 fn find_slack(view: &View<'_>, at: usize) -> Option<Range<usize>> {
-    if !view.starts_with(at, b"slack.com/services/") || !view.ends_with(at, b"hooks.") {
+    const PATHS: [&[u8]; 3] = [b"services/", b"workflows/", b"triggers/"];
+    let host = at.checked_sub(7).filter(|&host| view.starts_with(host, b"hooks.slack.com/"))?;
+    let path = PATHS.iter().find(|path| view.starts_with(host + 16, path))?;
+    link(view, host, host + 16 + path.len())
+}
+
+/// Links of other services that take messages or start a task without any other key.
+fn find_webhook(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    const HOSTS: [&[u8]; 5] = [
+        b"discord.com/api",
+        b"discordapp.com/api",
+        b"outlook.office.com",
+        b"webhook.office.com",
+        b"tines.com",
+    ];
+    if !view.starts_with(at, b"/webhook") || !HOSTS.iter().any(|host| view.ends_with(at, host)) {
         return None;
     }
-    link(view, at - 6, at + 19)
+    let path = view.run_up_to(at + 8, 3, Class::of(b"sb2"));
+    let host = view.back(at, Class::IDENT.with(b"./"));
+    let host = view.run_up_to(host, 2, Class::of(b"/"));
+    (view.at(path) == b'/').then(|| link(view, host, path + 1)).flatten()
 }
 
 /// The link whose host begins at `host` and whose path goes on at `path`.

@@ -14,6 +14,8 @@ pub(crate) mod card;
 mod column;
 mod cvc;
 mod email;
+mod embedded;
+mod expiry;
 mod iban;
 mod ids;
 mod ipv4;
@@ -25,6 +27,9 @@ mod mac;
 pub(crate) mod national;
 mod pem;
 mod phone;
+mod phone_labelled;
+mod phone_national;
+mod placeholder;
 mod ssn;
 mod tokens;
 mod url_credentials;
@@ -35,15 +40,19 @@ mod wallet;
 pub(crate) const ALL: &[&[Detector]] = &[
     card::DETECTORS,
     cvc::DETECTORS,
+    expiry::DETECTORS,
     iban::DETECTORS,
     ssn::DETECTORS,
     email::DETECTORS,
     phone::DETECTORS,
+    phone_national::DETECTORS,
+    phone_labelled::DETECTORS,
     ipv4::DETECTORS,
     ipv6::DETECTORS,
     mac::DETECTORS,
     tokens::DETECTORS,
     vendors::DETECTORS,
+    embedded::DETECTORS,
     links::DETECTORS,
     jwt::DETECTORS,
     pem::DETECTORS,
@@ -87,12 +96,29 @@ pub(crate) const ID_BUCKET: u8 = 16;
 /// The same: a sign and a digit, or a capital letter, and a digit six places on.
 pub(crate) const LEAD_BUCKET: u8 = 17;
 /// The beginning of a wallet's address that says its kind.
-pub(crate) const ADDRESS_BUCKET: u8 = 22;
+pub(crate) const WALLET_BUCKET: u8 = 27;
 /// The first characters of a wallet's address in base 58.
-pub(crate) const BASE58_BUCKET: u8 = 23;
+pub(crate) const BASE58_BUCKET: u8 = 28;
 
 /// Literals that begin with a sign, and the word `key`.
 pub(crate) const EDGE_BUCKET: u8 = 12;
+/// A sign in the middle of a secret, one character behind its beginning.
+pub(crate) const MIDDLE_BUCKET: u8 = 22;
+/// Words that announce a telephone number, and digits or separators farther on.
+pub(crate) const PHONE_BUCKET: u8 = 23;
+
+/// How much of a secret's literal its window leaves out in front: a sign as the fifth character tells it from words.
+pub(crate) const fn token_skip(literal: &[u8]) -> usize {
+    let mut idx = 2;
+    while idx < literal.len() {
+        if !literal[idx].is_ascii_alphanumeric() {
+            return idx.saturating_sub(4);
+        }
+        // A sign of the third or fourth character tells it as well.
+        idx += 1;
+    }
+    0
+}
 
 /// Buckets of shapes that begin with a digit or letter and are nothing in the middle of a word or number.
 pub(crate) const BOUNDED_BUCKETS: u32 =
@@ -101,12 +127,15 @@ pub(crate) const BOUNDED_BUCKETS: u32 =
 /// The bucket of a secret's literal. Those with a sign at the same place share one: words have none there.
 pub(crate) const fn token_bucket(literal: &[u8]) -> u8 {
     match literal {
-        [b'_' | b'-', ..] => EDGE_BUCKET,
+        [b'/', b'/', ..] => 10,
+        [b'_' | b'-' | b'/', ..] => EDGE_BUCKET,
+        [b'1', ..] => 11,
+        [b'S', b'K', ..] => COLON_BUCKET,
         [_, _, b'_' | b'-' | b'.' | b'0', ..] => 10,
         [b'g', ..] | [b'd', b'a', ..] => 13,
         [_, _, _, b'_' | b'-' | b'.', ..] => 14,
-        [_, _, _, _, b'_' | b'-', ..] | [b's', b't' | b'l', ..] => 11,
-        [b'A'..=b'Z', b'A'..=b'Z', ..] => SHORT_TOKEN_BUCKET,
+        [_, _, _, _, b'_' | b'-' | b'.' | b'+' | b'~', ..] => 11,
+        [b'A'..=b'Z', b'A'..=b'Z' | b'0'..=b'9', ..] | [b'e', b'y', ..] => SHORT_TOKEN_BUCKET,
         _ => 11,
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{GROUP_BUCKET, SIGNS_BUCKET, is_glued, number_at};
+use super::{DIGITS_BUCKET, GROUP_BUCKET, SIGNS_BUCKET, is_glued, number_at};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::tables::calling_codes;
@@ -20,7 +20,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         id: "phone",
         category: Category::Phone,
         description: "telephone number with country calling code",
-        validator: "plus, an assigned calling code, as many digits as numbers there have",
+        validator: "plus, or 00, 011 or 0011 and separators; an assigned calling code, as many digits as numbers there have",
         source: "ITU-T E.164 and its list of assigned country codes",
         examples: &[
             Example::new("call ", &["+1 415-555-0123"], "."),
@@ -29,14 +29,21 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::new("", &["+44 (0)20 7946 0018"], ""),
             Example::new("", &["+1 (202) 555-0143"], ""),
             Example::new("?tel=", &["%2B12025550143"], "&x"),
+            Example::new("desk ", &["+1-202-555-0143x769"], ""),
+            Example::new("", &["+44 20 7946 0018 ext. 12"], "."),
+            Example::new("call ", &["00 44 20 7946 0018"], "."),
+            Example::new("", &["0044-20-7946-0018"], ""),
+            Example::new("", &["001-202-555-0143x5664"], ""),
+            Example::new("", &["011 442 079 46 0018"], " from there"),
         ],
         non_examples: &[
             Example::none("1747731000 +0 +12 +999 123456789"),
             Example::none("2026-04-07T10:00:00+02:00 and UTC+0100"),
             Example::none("x+14155550123 +141555501234567"),
             Example::none("+1 12 items"),
+            Example::none("0044207946001812 00 12 34 0012-3456-7890 000-123-4567 0044 items 2024"),
         ],
-        rank: 100,
+        rank: 162,
         level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window::head(
@@ -59,6 +66,7 @@ pub(super) const DETECTORS: &[Detector] = &[
                     DIGIT_OR_SEPARATOR,
                 ],
             ),
+            PREFIXED,
         ]),
         behind: 48,
         ahead: 64,
@@ -80,13 +88,13 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::new("", &["415-555-0123"], ""),
             Example::new("", &["415 555 0123"], ", x"),
             Example::new("", &["1-800-555-0199"], ""),
-            Example::new("", &["001-202-555-0143x5664"], ""),
             Example::new("", &["(202) 555-0143 ext. 12"], "."),
+            Example::new("$20 ", &["415-555-0123"], " 100$"),
         ],
         non_examples: &[
             Example::none("call 911 or extension 42"),
             Example::none("115-555-0123 415 155 0123 4155550123"),
-            Example::none("9415-555-0123 415-555-01234 12-415-555-0123 415-555-0123-7"),
+            Example::none("9415-555-0123 415-555-01234 12-415-555-0123 415-555-0123-7 12 415 555 0123"),
             Example::none("$415.555.0123 1.415.555.0123.9"),
             Example::none("(415) and (123) 456"),
             Example::none("2026-04-07 10:15"),
@@ -130,16 +138,36 @@ pub(super) const DETECTORS: &[Detector] = &[
     },
 ];
 
+/// A zero, then groups of digits that are set apart: prefixes of international calls, national numbers.
+pub(super) const PREFIXED: Window = Window {
+    sets: [
+        ByteSet::of(b"0"),
+        ByteSet::DIGIT.or(ByteSet::of(b" ")),
+        ByteSet::DIGIT.or(ByteSet::of(b" .(")),
+        ByteSet::DIGIT.or(ByteSet::of(b" -.")),
+        ByteSet::DIGIT.or(ByteSet::of(b" -.)")),
+        ByteSet::DIGIT.or(ByteSet::of(b" -.)")),
+        ByteSet::DIGIT,
+        ByteSet::DIGIT.or(ByteSet::of(b" -.")),
+    ],
+    bucket: DIGITS_BUCKET,
+};
+
 fn find_international(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let digits_at = match view.at(at) {
         b'+' => at + 1,
         b'%' if view.at(at + 1) == b'2' && matches!(view.at(at + 2), b'b' | b'B') => at + 3,
+        b'0' => behind_prefix(view, at)?,
         _ => return None,
     };
     if is_glued(view, at) || view.before(at) == b'+' {
         return None;
     }
     let code = calling_codes::at(|idx| view.at(digits_at + idx))?;
+    // Without a plus only groups tell a number from one that is filled up with zeros.
+    if view.at(at) == b'0' && view.run_up_to(digits_at, 8, Class::DIGIT) == digits_at + 8 {
+        return None;
+    }
     let mut digits = 0;
     let mut pos = digits_at;
     let mut end = None;
@@ -153,7 +181,10 @@ fn find_international(view: &View<'_>, at: usize) -> Option<Range<usize>> {
         if digits > code.digits + code.national_max {
             break;
         }
-        if digits >= code.digits + code.national_min && !Class::ALPHA.with(b"_").has(view.at(group_end)) {
+        let extended = view.at(group_end) == b'x' && view.at(group_end + 1).is_ascii_digit();
+        if digits >= code.digits + code.national_min
+            && (extended || !Class::ALPHA.with(b"_").has(view.at(group_end)))
+        {
             end = Some(group_end);
         }
         // A long first group is the number: what follows a space is another matter.
@@ -166,7 +197,27 @@ fn find_international(view: &View<'_>, at: usize) -> Option<Range<usize>> {
         }
         pos = next;
     }
-    end.map(|end| at..end)
+    end.map(|end| at..with_extension(view, end))
+}
+
+/// Where the calling code begins behind the prefix of international calls at `at`.
+fn behind_prefix(view: &View<'_>, at: usize) -> Option<usize> {
+    const PREFIXES: [&[u8]; 3] = [b"0011", b"011", b"00"];
+    let before = view.before(at);
+    if Class::of(b"+$#-._/:,").has(before) || is_glued(view, at) || before == b' ' && follows_digits(view, at)
+    {
+        return None;
+    }
+    let prefix = PREFIXES.iter().find(|prefix| view.starts_with(at, prefix))?;
+    let digits_at = view.run_up_to(at + prefix.len(), 1, Class::of(b" -."));
+    // Where no separator follows, one must stand behind the calling code.
+    let apart = digits_at > at + prefix.len() || prefix.len() == 2;
+    (apart && matches!(view.at(digits_at), b'1'..=b'9')).then_some(digits_at)
+}
+
+/// Whether a space and before it a digit stand before `at`.
+pub(super) fn follows_digits(view: &View<'_>, at: usize) -> bool {
+    at >= 2 && view.at(at - 2).is_ascii_digit()
 }
 
 fn find_north_american(view: &View<'_>, at: usize) -> Option<Range<usize>> {
@@ -184,9 +235,12 @@ fn find_north_american(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     if !matches!(view.at(line - 1), b'-' | b'.' | b' ') || !is_assignable(view, area, exchange, line) {
         return None;
     }
-    let start = with_trunk_prefix(view, at)?;
+    let start = with_trunk_prefix(view, at, view.at(exchange - 1))?;
     let end = line + 4;
-    let digits_behind = Class::of(b"-. ").has(view.at(end)) && view.at(end + 1).is_ascii_digit();
+    // A space parts numbers whose own groups have other separators.
+    let spaced = view.at(exchange - 1) == b' ' || view.at(line - 1) == b' ';
+    let glue = if spaced { Class::of(b"-. ") } else { Class::of(b"-.") };
+    let digits_behind = glue.has(view.at(end)) && view.at(end + 1).is_ascii_digit();
     let apart = !Class::WORD.has(view.at(end)) || view.at(end) == b'x';
     (apart && !digits_behind).then(|| start..with_extension(view, end))
 }
@@ -197,11 +251,12 @@ fn is_assignable(view: &View<'_>, area_at: usize, exchange_at: usize, line: usiz
     let (Some(area), Some(exchange), Some(_)) = parts else { return false };
     // Spaces alone are weak evidence: then the exchange must be one, too.
     let spaced = view.at(exchange_at - 1) == b' ' && view.at(line - 1) == b' ';
-    area >= 200 && (exchange >= 200 || !spaced) && area % 100 != 11 && area / 10 % 10 != 9
+    let enclosed = view.before(area_at) == b'(';
+    area >= 200 && (exchange >= 200 || !spaced) && area % 100 != 11 && (enclosed || area / 10 % 10 != 9)
 }
 
 /// Where the number that goes on at `at` begins, with a `1` before it; nothing if it is part of another.
-fn with_trunk_prefix(view: &View<'_>, at: usize) -> Option<usize> {
+fn with_trunk_prefix(view: &View<'_>, at: usize, separator: u8) -> Option<usize> {
     if is_glued(view, at) || matches!(view.before(at), b'$' | b'#' | b'+') {
         return None;
     }
@@ -211,12 +266,15 @@ fn with_trunk_prefix(view: &View<'_>, at: usize) -> Option<usize> {
     let one = at - 2;
     let start = if view.ends_with(one, b"00") { one - 2 } else { one };
     let lonely = !Class::ALNUM.with(b"-.").has(view.before(start));
-    (view.at(one) == b'1' && lonely).then_some(start)
+    if view.at(one) == b'1' && lonely {
+        return Some(start);
+    }
+    (view.before(at) == b' ' && matches!(separator, b'-' | b'.')).then_some(at)
 }
 
 /// Where an extension behind the number that ends at `end` stops, or `end`.
-fn with_extension(view: &View<'_>, end: usize) -> usize {
-    const WORDS: [&[u8]; 4] = [b"extension", b"ext.", b"ext", b"x"];
+pub(super) fn with_extension(view: &View<'_>, end: usize) -> usize {
+    const WORDS: [&[u8]; 7] = [b"extension", b"ext.", b"ext:", b";ext=", b"ext", b"x", b"#"];
     let word_at = view.run_up_to(end, 1, Class::of(b" "));
     let Some(word) = WORDS.iter().find(|word| view.starts_with_any_case(word_at, word)) else { return end };
     let digits_at = view.run_up_to(word_at + word.len(), 1, Class::of(b" "));

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use obelus_json::Arch;
 use obelus_json::filter::Filter;
 
-use crate::detector::{AHEAD_MAX, BEHIND_MAX};
+use crate::detector::{AHEAD_MAX, BEHIND_MAX, Find, Triggers};
 use crate::tables::{calling_codes, iban_lengths};
 use crate::{Carry, Detectors, Match, Piece};
 
@@ -306,4 +306,59 @@ fn a_secret_beyond_reach_is_covered_to_its_end() {
     }
     let pem = ["-----BEGIN ", "PRIVATE KEY-----\n", &"QUJDQUJDQUJDQUJD é\n".repeat(4000)].concat();
     assert_eq!(scan(all, &pem).last().unwrap().end, pem.len());
+}
+
+#[test]
+fn every_literal_of_a_secret_is_found_with_a_body_and_not_alone() {
+    let all = everything();
+    let filler = "0a1B2c3D4e5F6a7B8c9D".repeat(16);
+    for detector in all.detectors() {
+        let (Triggers::Literals(literals), Find::Token(body)) = (detector.triggers, detector.find) else {
+            continue;
+        };
+        for literal in literals {
+            let literal = std::str::from_utf8(literal).unwrap();
+            let fits = |byte: &u8| body.class.has(*byte);
+            let bytes: Vec<u8> = filler.bytes().filter(fits).take(body.len_min).collect();
+            let secret = [literal, &String::from_utf8(bytes).unwrap()].concat();
+            let text = format!("use {secret} now");
+            let spans: Vec<&str> = found(all, &text).iter().map(|(_, found)| *found).collect();
+            assert_eq!(spans, [secret.as_str()], "{} in {text}", detector.id);
+            assert_eq!(found(all, &format!("use {literal} now")), [], "{literal} alone");
+            let glued = format!("usex{secret} now");
+            assert!(found(all, &glued).iter().all(|(rule, _)| *rule != detector.id), "{literal} in a word");
+        }
+    }
+}
+
+#[test]
+fn cards_of_every_issuer_in_the_table_are_found() {
+    let all = everything();
+    let mut count = 0;
+    for prefix in 1000..10_000 {
+        let card = with_luhn(&format!("{prefix}00112233445"));
+        let digits: Vec<u8> = card.bytes().map(|byte| byte - b'0').collect();
+        if super::card::is_card_number(card.as_bytes()) {
+            count += 1;
+            assert_eq!(digits.len(), 16);
+            assert_eq!(found(all, &format!("pay {card}.")), [("card-number", card.as_str())]);
+        }
+        let labelled = format!("card number: {card}.");
+        let seven = prefix / 1000 == 7;
+        assert_eq!(found(all, &labelled).len(), usize::from(!seven), "{labelled}");
+    }
+    assert!(count > 2000, "{count}");
+}
+
+#[test]
+fn a_number_behind_every_calling_code_is_found_behind_zeros_and_with_an_extension() {
+    let all = everything();
+    for (code, digits) in calling_codes::all() {
+        // A window sees eleven characters: the shortest numbers do not fill it behind zeros.
+        let national: String = (0..digits.max(7)).map(|idx| digit(2 + idx % 8)).collect();
+        let (area, line) = national.split_at(2);
+        for number in [format!("00{code}-{area}-{line}"), format!("+{code} {area} {line} ext. 12")] {
+            assert_eq!(found(all, &format!("call {number}.")), [("phone", number.as_str())]);
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::SHORT_TOKEN_BUCKET;
+use super::placeholder::is_placeholder;
+use super::{SHORT_TOKEN_BUCKET, token_skip};
 use crate::Category;
 use crate::detector::{Body, Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -13,6 +14,7 @@ const BASE64URL: Class = Class::IDENT;
 const BASE64URL_SET: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"-_"));
 const CAPITALS: ByteSet = ByteSet::range(b'A', b'Z').or(ByteSet::DIGIT);
 const AHEAD: usize = 1024;
+const LITERAL_LEN_MAX: usize = 24;
 
 /// A row of the table. `find` looks for each literal, then for the body.
 pub(super) const fn row(
@@ -33,7 +35,7 @@ pub(super) const fn row(
         rank: 200,
         level: Level::Certain,
         triggers: Triggers::Literals(literals),
-        behind: 1,
+        behind: LITERAL_LEN_MAX + 1,
         ahead: AHEAD,
         lead: 0,
         swallow: Some(body.class),
@@ -238,7 +240,11 @@ pub(super) const DETECTORS: &[Detector] = &[
         }]),
         find: Find::Code(find_google),
         examples: &[Example::new("", &["AIza", "0123456789abcdefghijklmnopqrstuvwxy"], "")],
-        non_examples: &[Example::none("AIza0123456789")],
+        validator: "AIza, then exactly 35 characters",
+        non_examples: &[
+            Example::none("AIza0123456789"),
+            Example::new("AIza", &[], "0123456789abcdefghijklmnopqrstuvwxyz0"),
+        ],
         ..row(
             "google-api-key",
             "Google API key",
@@ -265,7 +271,7 @@ pub(super) const DETECTORS: &[Detector] = &[
                 ByteSet::of(b"x"),
                 ByteSet::of(b"oa"),
                 ByteSet::of(b"xp"),
-                ByteSet::of(b"baprsep"),
+                ByteSet::of(b"abcdeoprs"),
                 ByteSet::of(b"-."),
                 BASE64URL_SET,
                 BASE64URL_SET,
@@ -278,7 +284,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::new("", &["xoxb", "-", "012345678901-0123456789012-abcdef"], "."),
             Example::new("", &["xapp", "-", "1-A0123456789-0123456789012-abcdef"], ""),
         ],
-        non_examples: &[Example::none("xoxb-short")],
+        non_examples: &[Example::none("xoxb-short xoxb-my-own-bot-token xoxa-nyc.example.org")],
         ..row("slack-token", "Slack token", "Slack API documentation, token types", &[], body(BASE64URL, 12))
     },
     Detector {
@@ -288,7 +294,21 @@ pub(super) const DETECTORS: &[Detector] = &[
             "gitlab-token",
             "GitLab personal access token",
             "GitLab documentation, token overview",
-            &[b"glpat-", b"gldt-", b"glrt-", b"glptt-", b"glcbt-", b"gloas-", b"glft-", b"glsoat-"],
+            &[
+                b"glpat-",
+                b"gldt-",
+                b"glrt-",
+                b"glrtr-",
+                b"glptt-",
+                b"glcbt-",
+                b"gloas-",
+                b"glft-",
+                b"glsoat-",
+                b"glimt-",
+                b"glagent-",
+                b"glffct-",
+                b"glwt-",
+            ],
             body(BASE64URL.with(b"."), 20),
         )
     },
@@ -352,16 +372,20 @@ pub(super) const DETECTORS: &[Detector] = &[
 /// One of the literals of `detector` at `at`, then `body`.
 pub(super) fn find(detector: &Detector, body: Body, view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let Triggers::Literals(literals) = detector.triggers else { return None };
-    literals.iter().find_map(|literal| after_literal(view, at, literal, body))
+    literals
+        .iter()
+        .find_map(|literal| after_literal(view, at.checked_sub(token_skip(literal))?, literal, body))
 }
 
-fn after_literal(view: &View<'_>, at: usize, literal: &[u8], body: Body) -> Option<Range<usize>> {
+pub(super) fn after_literal(view: &View<'_>, at: usize, literal: &[u8], body: Body) -> Option<Range<usize>> {
     if !view.starts_with(at, literal) || body.edge.has(view.before(at)) {
         return None;
     }
     let from = at + literal.len();
     let end = view.run(from, body.class);
-    (end - from >= body.len_min).then_some(at..end)
+    // A letter or digit that the body cannot have makes it a word.
+    let whole = end - from >= body.len_min && !Class::ALNUM.has(view.at(end));
+    (whole && !is_placeholder(view.bytes(from, end))).then_some(at..end)
 }
 
 fn find_client_secret(view: &View<'_>, at: usize) -> Option<Range<usize>> {
@@ -393,7 +417,7 @@ fn find_aws(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let prefix = [&b"AKIA"[..], b"ASIA", b"ABIA", b"ACCA"].iter().any(|prefix| view.starts_with(at, prefix));
     let end = view.run_up_to(at + 4, 17, BASE32);
     let whole = end == at + 20 && !Class::WORD.has(view.at(end)) && !Class::WORD.has(view.before(at));
-    (prefix && whole).then_some(at..end)
+    (prefix && whole && !is_placeholder(view.bytes(at + 4, end))).then_some(at..end)
 }
 
 fn find_sk(view: &View<'_>, at: usize) -> Option<Range<usize>> {
@@ -406,13 +430,21 @@ fn find_sk(view: &View<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 fn find_google(view: &View<'_>, at: usize) -> Option<Range<usize>> {
-    after_literal(view, at, b"AIza", body(BASE64URL, 35))
+    after_literal(view, at, b"AIza", body(BASE64URL, 35)).filter(|span| span.len() == 39)
 }
 
 fn find_slack(view: &View<'_>, at: usize) -> Option<Range<usize>> {
-    const PREFIXES: [&[u8]; 7] = [b"xoxb-", b"xoxa-", b"xoxp-", b"xoxr-", b"xoxs-", b"xapp-", b"xoxe."];
+    const PREFIXES: [&[u8]; 11] = [
+        b"xoxb-", b"xoxa-", b"xoxp-", b"xoxr-", b"xoxs-", b"xoxo-", b"xoxc-", b"xoxd-", b"xapp-", b"xoxe.",
+        b"xoxe-",
+    ];
+    // The words of a name have no row of numbers.
+    const DIGITS_MIN: usize = 4;
     let body = body(BASE64URL.with(b"."), 12);
     let span = PREFIXES.iter().find_map(|prefix| after_literal(view, at, prefix, body))?;
+    if view.bytes(at, span.end).iter().filter(|byte| byte.is_ascii_digit()).count() < DIGITS_MIN {
+        return None;
+    }
     // A full stop behind it ends the sentence.
     let end = if span.end < view.limit() && view.before(span.end) == b'.' { span.end - 1 } else { span.end };
     Some(at..end)

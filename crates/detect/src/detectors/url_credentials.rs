@@ -5,6 +5,7 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use super::AT_BUCKET;
+use super::placeholder::is_placeholder;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::label::is_label;
@@ -32,6 +33,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("https://user@example"),
         Example::none("postgres://[secret]@db.example.com/app"),
         Example::none("postgres://[secret:abcdefghijklmnopabcdefgh]@db.example.com/app"),
+        Example::none("amqp://user:*****@db.example.com amqp://user:${PASS}@db.example.com"),
     ],
     rank: 205,
     level: Level::Certain,
@@ -54,7 +56,9 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     }
     let colon = memchr::memchr(b':', view.bytes(start, at))?;
     let next = view.at(at + 1);
-    (start + colon + 1 < at && (next.is_ascii_alphanumeric() || next == b'[')).then_some(start..at)
+    let password = view.bytes(start + colon + 1, at);
+    let hosted = next.is_ascii_alphanumeric() || next == b'[';
+    (hosted && !password.is_empty() && !is_placeholder(password)).then_some(start..at)
 }
 
 /// Where the part of a URL between `://` and `at` begins, if that is what stands there.

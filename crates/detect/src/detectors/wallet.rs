@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 use sha2::{Digest, Sha256};
 use sha3::Keccak256;
 
-use super::{ADDRESS_BUCKET, BASE58_BUCKET, is_glued};
+use super::{BASE58_BUCKET, WALLET_BUCKET, is_glued};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -78,11 +78,11 @@ pub(super) const DETECTORS: &[Detector] = &[
         level: Level::Certain,
         triggers: Triggers::Windows(&[
             Window::head(
-                ADDRESS_BUCKET,
+                WALLET_BUCKET,
                 &[ByteSet::of(b"bB"), ByteSet::of(b"cC"), ByteSet::of(b"1"), ByteSet::of(b"qQpP")],
             ),
             Window::head(
-                ADDRESS_BUCKET,
+                WALLET_BUCKET,
                 &[
                     ByteSet::of(b"lL"),
                     ByteSet::of(b"tT"),
@@ -127,7 +127,7 @@ pub(super) const DETECTORS: &[Detector] = &[
                 ByteSet::HEX,
                 ByteSet::HEX,
             ],
-            bucket: ADDRESS_BUCKET,
+            bucket: WALLET_BUCKET,
         }]),
         behind: 48,
         ahead: 48,
