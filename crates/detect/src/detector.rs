@@ -59,6 +59,8 @@ pub struct Detector {
     pub(crate) swallow: Option<Class>,
     /// Whether a match that is part of an identifier (object id, UUID, digest) is none.
     pub(crate) yields_to_ids: bool,
+    /// Whether it never matches at a digit in the middle of a word or number.
+    pub(crate) bounded: bool,
     /// Says what matches at a position.
     pub(crate) find: Find,
 }

@@ -28,12 +28,6 @@ const RUN_LEN_MIN: usize = 10;
 /// How many decoded bytes tell whether a run is text.
 const GLANCE_LEN: usize = 9;
 
-pub(crate) const SIGN_BUCKET: u8 = 24;
-pub(crate) const BASE64_BUCKET: u8 = 25;
-pub(crate) const HEX_BUCKET: u8 = 26;
-/// The buckets that report encoded text.
-pub(crate) const BUCKETS: u32 = 1 << SIGN_BUCKET | 1 << BASE64_BUCKET | 1 << HEX_BUCKET;
-
 /// What kind of encoding a candidate is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Encoding {
@@ -68,60 +62,27 @@ const SECOND: ByteSet = ByteSet::range(b'A', b'H')
 const THIRD: ByteSet = ByteSet::of(b"ABEFIJMNQRUVYZcdghklopstwx014589-+");
 const ANY_64: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"+/-_"));
 /// The upper half of a printable byte in hexadecimal.
-const UPPER_HALF: ByteSet = ByteSet::range(b'2', b'7');
+const HIGH: ByteSet = ByteSet::range(b'2', b'7');
+const HEX: ByteSet = ByteSet::HEX;
 const PAIR_GAP: ByteSet = ByteSet::of(b" :-");
 
 /// Where encoded text may begin.
-pub(crate) const WINDOWS: &[Window] = &[
-    Window { sets: [FIRST, SECOND, THIRD, ANY_64, FIRST, ANY_64, SECOND, THIRD], bucket: BASE64_BUCKET },
-    Window {
-        sets: [
-            UPPER_HALF,
-            ByteSet::HEX,
-            UPPER_HALF,
-            ByteSet::HEX,
-            UPPER_HALF,
-            ByteSet::HEX,
-            ByteSet::HEX,
-            UPPER_HALF,
-        ],
-        bucket: HEX_BUCKET,
-    },
-    Window {
-        sets: [
-            UPPER_HALF,
-            ByteSet::HEX,
-            PAIR_GAP,
-            UPPER_HALF,
-            ByteSet::HEX,
-            ByteSet::HEX,
-            UPPER_HALF,
-            ByteSet::HEX,
-        ],
-        bucket: HEX_BUCKET,
-    },
-    Window::head(SIGN_BUCKET, &[ByteSet::of(b"%"), ByteSet::range(b'3', b'7'), ByteSet::HEX]),
-    Window::head(SIGN_BUCKET, &[ByteSet::of(b"%"), ByteSet::of(b"2"), ByteSet::of(b"5")]),
-    Window::head(SIGN_BUCKET, &[ByteSet::of(b"&"), ByteSet::of(b"#"), ByteSet::DIGIT.or(ByteSet::of(b"xX"))]),
-    Window::head(SIGN_BUCKET, &[ByteSet::of(b"<"), ByteSet::of(b"!wW"), ByteSet::of(b"-bB")]),
-    Window::head(SIGN_BUCKET, &[ByteSet::of(b"="), ByteSet::of(b"24"), ByteSet::of(b"0Ee")]),
-    Window::head(SIGN_BUCKET, &[ByteSet::of(b"="), ByteSet::of(b"\r\n"), ByteSet::ANY]),
+pub(crate) const WINDOWS: &[(Window, Encoding)] = &[
+    (Window { sets: [FIRST, SECOND, THIRD, ANY_64, FIRST, ANY_64, SECOND, THIRD] }, Encoding::Base64),
+    (Window { sets: [HIGH, HEX, HIGH, HEX, HIGH, HEX, HEX, HIGH] }, Encoding::Hex),
+    (Window { sets: [HIGH, HEX, PAIR_GAP, HIGH, HEX, HEX, HIGH, HEX] }, Encoding::Hex),
+    (Window::head(&[ByteSet::of(b"%"), ByteSet::range(b'3', b'7'), HEX]), Encoding::Percent),
+    (Window::head(&[ByteSet::of(b"%"), ByteSet::of(b"2"), ByteSet::of(b"5")]), Encoding::Percent),
+    (
+        Window::head(&[ByteSet::of(b"&"), ByteSet::of(b"#"), ByteSet::DIGIT.or(ByteSet::of(b"xX"))]),
+        Encoding::Html,
+    ),
+    (Window::head(&[ByteSet::of(b"<"), ByteSet::of(b"!wW"), ByteSet::of(b"-bB")]), Encoding::Html),
+    (Window::head(&[ByteSet::of(b"="), ByteSet::of(b"24"), ByteSet::of(b"0Ee")]), Encoding::QuotedPrintable),
+    (Window::head(&[ByteSet::of(b"="), ByteSet::of(b"\r\n")]), Encoding::QuotedPrintable),
 ];
 
 impl Encoding {
-    /// The encodings that a candidate of these buckets at a byte may be.
-    pub(crate) fn of(buckets: u32, byte: u8) -> impl Iterator<Item = Encoding> {
-        let sign = match byte {
-            b'%' => Some(Encoding::Percent),
-            b'&' | b'<' => Some(Encoding::Html),
-            b'=' => Some(Encoding::QuotedPrintable),
-            _ => None,
-        };
-        let has = |bucket: u8, encoding| (buckets >> bucket & 1 == 1).then_some(encoding);
-        let sign = sign.filter(|_| buckets >> SIGN_BUCKET & 1 == 1);
-        [sign, has(BASE64_BUCKET, Encoding::Base64), has(HEX_BUCKET, Encoding::Hex)].into_iter().flatten()
-    }
-
     /// How many bytes from a candidate on are decoded.
     pub(crate) fn ahead(self) -> usize {
         match self {

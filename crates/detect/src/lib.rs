@@ -31,6 +31,7 @@
 
 use std::net::IpAddr;
 
+mod buckets;
 mod category;
 mod detector;
 mod detectors;

@@ -26,9 +26,10 @@ use std::cmp::Reverse;
 use obelus_json::Arch;
 use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 
+use crate::buckets;
 use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
 use crate::detectors::national::Kinds;
-use crate::detectors::{self, ALL, BOUNDED_BUCKETS, is_surely_glued, token_bucket, token_skip};
+use crate::detectors::{self, ALL, is_surely_glued, token_skip};
 use crate::encoded::{self, Encoding};
 use crate::view::{Class, View};
 
@@ -108,8 +109,8 @@ struct Inheritance {
 pub struct Detectors {
     detectors: Vec<&'static Detector>,
     filter: Filter,
-    /// The windows of all detectors, those of one detector together.
-    windows: Vec<(Window, RuleIx)>,
+    /// All windows, those of one detector together.
+    windows: Vec<Asked>,
     /// For each bucket and first byte, which windows may hold there: the filter only says that one of them
     /// nearly does.
     asked: Vec<Vec<u16>>,
@@ -124,7 +125,7 @@ impl Detectors {
         let detectors: Vec<&'static Detector> =
             ALL.iter().copied().flatten().filter(|detector| keep(detector)).collect();
         let mut kinds = Kinds::default();
-        let mut windows: Vec<(Window, RuleIx)> = Vec::new();
+        let mut windows: Vec<Asked> = Vec::new();
         for (rule, detector) in (0..).zip(&detectors) {
             if let Find::Kind(kind) = detector.find {
                 kinds.add(rule, kind);
@@ -133,18 +134,21 @@ impl Detectors {
                     continue;
                 }
             }
-            windows.extend(windows_of(detector).into_iter().map(|window| (window, rule)));
+            let asked = |window| Asked { window, whom: Whom::Detector(rule), bounded: detector.bounded };
+            windows.extend(windows_of(detector).into_iter().map(asked));
         }
+        let encoded = |&(window, encoding)| Asked { window, whom: Whom::Encoding(encoding), bounded: false };
+        windows.extend(encoded::WINDOWS.iter().map(encoded));
+        let shapes: Vec<Window> = windows.iter().map(|asked| asked.window).collect();
+        let buckets = buckets::assign(&shapes);
         let mut asked = vec![Vec::new(); BUCKETS * ASCII];
-        for (ix, (window, _)) in (0..).zip(&windows) {
+        for ((ix, window), bucket) in (0..).zip(&shapes).zip(&buckets) {
             for byte in (0..128).filter(|&byte| window.sets[0].contains(byte)) {
-                asked[asked_at(usize::from(window.bucket) % BUCKETS, byte)].push(ix);
+                asked[asked_at(usize::from(*bucket), byte)].push(ix);
             }
         }
-        let shapes: Vec<Window> =
-            windows.iter().map(|(window, _)| window).chain(encoded::WINDOWS).copied().collect();
         Detectors {
-            filter: Filter::new(&shapes),
+            filter: Filter::new(&shapes.into_iter().zip(buckets).collect::<Vec<_>>()),
             windows,
             asked,
             lead_max: detectors.iter().map(|detector| detector.lead).fold(encoded::LEAD, usize::max),
@@ -208,25 +212,24 @@ impl Detectors {
         at
     }
 
-    /// Asks the detectors of some buckets about one position.
+    /// Asks whoever has a window that holds at one position, given the buckets that the filter reports there.
     #[inline]
     fn ask_all(&self, buckets: u32, piece: Piece<'_>, at: usize, answer: &mut impl FnMut(Answer)) {
-        let glued = buckets & BOUNDED_BUCKETS != 0 && is_surely_glued(piece.text, at);
-        let buckets = if glued { buckets & !BOUNDED_BUCKETS } else { buckets };
-        if buckets & encoded::BUCKETS != 0 && piece.depth < encoded::DEPTH_MAX {
-            for encoding in Encoding::of(buckets, piece.text[at]) {
-                answer(self.ask_decoded(encoding, piece, at));
-            }
-        }
+        let first = piece.text[at];
+        let glued = first.is_ascii_digit() && is_surely_glued(piece.text, at);
         let mut bits = buckets;
         while bits != 0 {
             let mut last = None;
-            for &ix in &self.asked[asked_at(bits.trailing_zeros() as usize, piece.text[at])] {
-                let (window, rule) = &self.windows[usize::from(ix)];
-                if last != Some(*rule) && holds(window, piece.text, at) {
-                    last = Some(*rule);
-                    answer(self.ask(*rule, piece, at));
+            for &ix in &self.asked[asked_at(bits.trailing_zeros() as usize, first)] {
+                let Asked { window, whom, bounded } = &self.windows[usize::from(ix)];
+                if glued && *bounded || last == Some(*whom) || !holds(window, piece.text, at) {
+                    continue;
                 }
+                last = Some(*whom);
+                answer(match *whom {
+                    Whom::Detector(rule) => self.ask(rule, piece, at),
+                    Whom::Encoding(encoding) => self.ask_decoded(encoding, piece, at),
+                });
             }
             bits &= bits - 1;
         }
@@ -296,7 +299,7 @@ impl Detectors {
     /// Decodes what begins at one position and reads it: the first finding counts.
     fn ask_decoded(&self, encoding: Encoding, piece: Piece<'_>, at: usize) -> Answer {
         let Piece { text, from, open, depth } = piece;
-        if at + encoded::LEAD < from {
+        if at + encoded::LEAD < from || depth == encoded::DEPTH_MAX {
             return Answer::Nothing;
         }
         let view = View::new(text, at.saturating_sub(2 * encoded::LEAD), at + encoding.ahead(), open);
@@ -403,6 +406,21 @@ impl Detectors {
         let rank = self.detectors[usize::from(found.rule)].rank;
         (rank, Reverse(found.start), found.end - found.start, Reverse(found.rule))
     }
+}
+
+/// Who is asked where a window holds.
+#[derive(Debug)]
+struct Asked {
+    window: Window,
+    whom: Whom,
+    /// Whether not in the middle of a word or number.
+    bounded: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Whom {
+    Detector(RuleIx),
+    Encoding(Encoding),
 }
 
 /// What a detector says about a position.
@@ -512,10 +530,10 @@ fn windows_of(detector: &Detector) -> Vec<Window> {
     };
     let window = |literal: &&[u8]| {
         let Find::Token(body) = detector.find else {
-            return Window::literal(token_bucket(literal), literal);
+            return Window::literal(literal);
         };
         let (_, tail) = literal.split_at(token_skip(literal));
-        let mut window = Window::literal(token_bucket(tail), tail);
+        let mut window = Window::literal(tail);
         let body_at = tail.len()..tail.len() + body.len_min;
         for (set, _) in window.sets.iter_mut().zip(OFFSETS).filter(|(_, offset)| body_at.contains(offset)) {
             *set = byte_set(body.class);

@@ -60,21 +60,27 @@ fn filter() -> Filter {
     let digit = ByteSet::DIGIT;
     let loose = digit.or(ByteSet::of(b" -."));
     let mut windows = vec![
-        Window::head(0, &[ByteSet::of(b"@"), ByteSet::ALPHA.or(digit)]),
-        Window { sets: [digit, digit, digit, digit, loose, loose, loose, loose], bucket: 1 },
-        Window::head(1, &[digit, digit, digit, ByteSet::of(b"-"), digit]),
-        Window::head(1, &[ByteSet::of(b"+"), digit, loose, loose]),
-        Window::head(1, &[ByteSet::of(b"("), digit, digit, digit, ByteSet::of(b")")]),
-        Window::head(
+        (Window::head(&[ByteSet::of(b"@"), ByteSet::ALPHA.or(digit)]), 0),
+        (Window { sets: [digit, digit, digit, digit, loose, loose, loose, loose] }, 1),
+        (Window::head(&[digit, digit, digit, ByteSet::of(b"-"), digit]), 1),
+        (Window::head(&[ByteSet::of(b"+"), digit, loose, loose]), 1),
+        (Window::head(&[ByteSet::of(b"("), digit, digit, digit, ByteSet::of(b")")]), 1),
+        (
+            Window::head(&[
+                ByteSet::range(b'A', b'Z'),
+                ByteSet::range(b'A', b'Z'),
+                digit,
+                digit,
+                ByteSet::HEX,
+            ]),
             2,
-            &[ByteSet::range(b'A', b'Z'), ByteSet::range(b'A', b'Z'), digit, digit, ByteSet::HEX],
         ),
     ];
     let literals =
         ["AKIA", "ASIA", "eyJ", "ghp_", "gho_", "glpat-", "xoxb-", "xoxp-", "whsec_", "-----BEGIN"];
-    windows.extend(literals.map(|text| Window::literal(3, text.as_bytes())));
+    windows.extend(literals.map(|text| (Window::literal(text.as_bytes()), 3)));
     for (kind, mode) in [("sk", "live"), ("sk", "test"), ("rk", "live"), ("rk", "test")] {
-        windows.push(Window::literal(3, [kind, mode, ""].join("_").as_bytes()));
+        windows.push((Window::literal([kind, mode, ""].join("_").as_bytes()), 3));
     }
     Filter::new(&windows)
 }

@@ -76,29 +76,27 @@ const BANKS: usize = 4;
 /// How many buckets windows share.
 pub const BUCKETS: usize = 8 * BANKS;
 
-/// One shape: a set for each of [`OFFSETS`], and the bucket (below [`BUCKETS`]) that reports it.
+/// One shape: a set for each of [`OFFSETS`].
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// What stands at each of [`OFFSETS`].
     pub sets: [ByteSet; 8],
-    /// The bit that reports a candidate.
-    pub bucket: u8,
 }
 
 impl Window {
     /// A window whose first bytes are given and whose others may be anything. At most five sets.
-    pub const fn head(bucket: u8, sets: &[ByteSet]) -> Window {
+    pub const fn head(sets: &[ByteSet]) -> Window {
         let mut all = [ByteSet::ANY; 8];
         let mut idx = 0;
         while idx < sets.len() && idx < 5 {
             all[idx] = sets[idx];
             idx += 1;
         }
-        Window { sets: all, bucket }
+        Window { sets: all }
     }
 
     /// A window for a literal: its first five bytes and those at 7, 9 and 10 if it is as long as that.
-    pub const fn literal(bucket: u8, text: &[u8]) -> Window {
+    pub const fn literal(text: &[u8]) -> Window {
         let mut all = [ByteSet::ANY; 8];
         let mut idx = 0;
         while idx < 8 {
@@ -107,7 +105,7 @@ impl Window {
             }
             idx += 1;
         }
-        Window { sets: all, bucket }
+        Window { sets: all }
     }
 }
 
@@ -121,10 +119,10 @@ pub(crate) struct Bank {
 }
 
 impl Bank {
-    fn new(windows: &[Window], first_bucket: u8) -> Bank {
+    fn new(windows: &[(Window, u8)], first_bucket: u8) -> Bank {
         let mut tables = [[0; 128]; 8];
-        for window in windows {
-            let Some(bit) = window.bucket.checked_sub(first_bucket).filter(|bit| *bit < 8) else { continue };
+        for (window, bucket) in windows {
+            let Some(bit) = bucket.checked_sub(first_bucket).filter(|bit| *bit < 8) else { continue };
             for (table, set) in tables.iter_mut().zip(window.sets) {
                 for (byte, entry) in (0u8..).zip(table.iter_mut()) {
                     if set.contains(byte) {
@@ -155,8 +153,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Compiles `windows`.
-    pub fn new(windows: &[Window]) -> Filter {
+    /// Compiles windows, each with the bucket (below [`BUCKETS`]) that reports it.
+    pub fn new(windows: &[(Window, u8)]) -> Filter {
         let banks = [0, 8, 16, 24].map(|first_bucket| Bank::new(windows, first_bucket));
         let mut wide = Box::new([[0; 128]; 8]);
         for (distance, table) in wide.iter_mut().enumerate() {
@@ -244,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_literal_is_reported_where_it_begins_and_nowhere_else() {
-        let filter = Filter::new(&[Window::literal(3, b"sk_live_")]);
+        let filter = Filter::new(&[(Window::literal(b"sk_live_"), 3)]);
         let mut seen = Vec::new();
         filter.candidates(Arch::scalar(), b"xx sk_live_ab sk_test_ab", 0, |at, bits| seen.push((at, bits)));
         assert_eq!(seen, [(3, 8)]);

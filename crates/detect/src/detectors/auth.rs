@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
+use super::is_glued;
 use super::placeholder::is_placeholder;
-use super::{EDGE_BUCKET, SHORT_TOKEN_BUCKET, WORD_BUCKET, is_glued};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -33,21 +33,19 @@ pub(super) const DETECTORS: &[Detector] = &[
         ],
         rank: 190,
         level: Level::Certain,
-        triggers: Triggers::Windows(&[Window::head(
-            WORD_BUCKET,
-            &[
-                ByteSet::of(b"bB"),
-                ByteSet::of(b"eE"),
-                ByteSet::of(b"aA"),
-                ByteSet::of(b"rR"),
-                ByteSet::of(b"eE"),
-            ],
-        )]),
+        triggers: Triggers::Windows(&[Window::head(&[
+            ByteSet::of(b"bB"),
+            ByteSet::of(b"eE"),
+            ByteSet::of(b"aA"),
+            ByteSet::of(b"rR"),
+            ByteSet::of(b"eE"),
+        ])]),
         behind: 24,
         ahead: 2048,
         lead: 16,
         swallow: Some(TOKEN68),
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_bearer),
     },
     Detector {
@@ -77,13 +75,13 @@ pub(super) const DETECTORS: &[Detector] = &[
                 TOKEN68_SET,
                 TOKEN68_SET,
             ],
-            bucket: SHORT_TOKEN_BUCKET,
         }]),
         behind: 24,
         ahead: 1024,
         lead: 16,
         swallow: Some(TOKEN68),
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_basic),
     },
     Detector {
@@ -104,26 +102,21 @@ pub(super) const DETECTORS: &[Detector] = &[
         rank: 190,
         level: Level::Likely,
         triggers: Triggers::Windows(&[
-            Window::head(
-                EDGE_BUCKET,
-                &[ByteSet::of(b"-"), ByteSet::of(b"u"), ByteSet::of(b" "), USER_SET, USER_SET],
-            ),
-            Window::head(
-                EDGE_BUCKET,
-                &[
-                    ByteSet::of(b"-"),
-                    ByteSet::of(b"u"),
-                    ByteSet::of(b"s"),
-                    ByteSet::of(b"e"),
-                    ByteSet::of(b"r"),
-                ],
-            ),
+            Window::head(&[ByteSet::of(b"-"), ByteSet::of(b"u"), ByteSet::of(b" "), USER_SET, USER_SET]),
+            Window::head(&[
+                ByteSet::of(b"-"),
+                ByteSet::of(b"u"),
+                ByteSet::of(b"s"),
+                ByteSet::of(b"e"),
+                ByteSet::of(b"r"),
+            ]),
         ]),
         behind: 96,
         ahead: 160,
         lead: 16,
         swallow: None,
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_command),
     },
 ];

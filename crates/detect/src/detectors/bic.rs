@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{LABEL_BUCKET, is_glued};
+use super::is_glued;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::tables::country_codes;
@@ -42,6 +42,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: GAP_MAX + 8,
     swallow: None,
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 
@@ -58,7 +59,6 @@ const fn window(head: [&[u8]; 3], next: ByteSet, behind: ByteSet) -> Window {
             ByteSet::ANY,
             ByteSet::ANY,
         ],
-        bucket: LABEL_BUCKET,
     }
 }
 

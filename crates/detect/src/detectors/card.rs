@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{DIGITS_BUCKET, IBAN_BUCKET, is_glued};
+use super::is_glued;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -71,7 +71,6 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
                 DIGIT_OR_GAP,
                 DIGIT_OR_GAP,
             ],
-            bucket: DIGITS_BUCKET,
         },
         Window {
             sets: [
@@ -84,7 +83,6 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
                 GAP_SET,
                 ByteSet::DIGIT,
             ],
-            bucket: IBAN_BUCKET,
         },
     ]),
     behind: 48,
@@ -92,6 +90,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: None,
     yields_to_ids: true,
+    bounded: true,
     find: Find::Code(find),
 }];
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{WORD_BUCKET, is_glued};
+use super::is_glued;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -47,7 +47,6 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
                 ByteSet::ANY,
                 ByteSet::ANY,
             ],
-            bucket: WORD_BUCKET,
         },
         super::ssn::SECURITY,
     ]),
@@ -56,6 +55,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 48,
     swallow: None,
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 

@@ -5,7 +5,6 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use super::url_credentials::user_info;
-use super::{AT_BUCKET, SIGNS_BUCKET};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -78,21 +77,22 @@ pub(super) const DETECTORS: &[Detector] = &[
         rank: 164,
         level: Level::Certain,
         triggers: Triggers::Windows(&[
-            Window::head(AT_BUCKET, &[ByteSet::of(b"@")]),
-            Window::literal(SIGNS_BUCKET, AT_SIGNS[1]),
-            Window::literal(SIGNS_BUCKET, AT_SIGNS[2]),
-            Window::literal(SIGNS_BUCKET, AT_SIGNS[3]),
-            Window::literal(SIGNS_BUCKET, AT_SIGNS[4]),
-            Window::literal(SIGNS_BUCKET, AT_SIGNS[5]),
-            Window::literal(SIGNS_BUCKET, AT_SIGNS[6]),
-            Window::literal(SIGNS_BUCKET, AT_SIGNS[7]),
-            Window::literal(SIGNS_BUCKET, AT_SIGNS[8]),
+            Window::head(&[ByteSet::of(b"@")]),
+            Window::literal(AT_SIGNS[1]),
+            Window::literal(AT_SIGNS[2]),
+            Window::literal(AT_SIGNS[3]),
+            Window::literal(AT_SIGNS[4]),
+            Window::literal(AT_SIGNS[5]),
+            Window::literal(AT_SIGNS[6]),
+            Window::literal(AT_SIGNS[7]),
+            Window::literal(AT_SIGNS[8]),
         ]),
         behind: 128,
         ahead: 260,
         lead: 0,
         swallow: None,
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find),
     },
     Detector {
@@ -108,15 +108,13 @@ pub(super) const DETECTORS: &[Detector] = &[
         non_examples: &[Example::none("user@localhost jane@okaxis2 @ybl x@upiserver jane@ybl-host")],
         rank: 149,
         level: Level::Likely,
-        triggers: Triggers::Windows(&[Window::head(
-            AT_BUCKET,
-            &[ByteSet::of(b"@"), ByteSet::of(b"oyiapjwnfrsthcku")],
-        )]),
+        triggers: Triggers::Windows(&[Window::head(&[ByteSet::of(b"@"), ByteSet::of(b"oyiapjwnfrsthcku")])]),
         behind: 80,
         ahead: 16,
         lead: 0,
         swallow: None,
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_upi),
     },
     Detector {
@@ -139,17 +137,15 @@ pub(super) const DETECTORS: &[Detector] = &[
         rank: 140,
         level: Level::Certain,
         triggers: Triggers::Windows(&[
-            Window::head(AT_BUCKET, &[ByteSet::of(b"@")]),
-            Window::head(
-                SIGNS_BUCKET,
-                &[ByteSet::of(b"(["), ByteSet::of(b"aA"), ByteSet::of(b"tT"), ByteSet::of(b")]")],
-            ),
+            Window::head(&[ByteSet::of(b"@")]),
+            Window::head(&[ByteSet::of(b"(["), ByteSet::of(b"aA"), ByteSet::of(b"tT"), ByteSet::of(b")]")]),
         ]),
         behind: 96,
         ahead: 260,
         lead: 0,
         swallow: None,
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_disguised),
     },
 ];

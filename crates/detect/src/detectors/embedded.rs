@@ -6,9 +6,6 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::placeholder::is_placeholder;
 use super::tokens::row;
-use super::{
-    COLON_BUCKET, EDGE_BUCKET, LABEL_BUCKET, MIDDLE_BUCKET, SHORT_TOKEN_BUCKET, SIGNS_BUCKET, token_bucket,
-};
 use crate::detector::{Body, Detector, Example, Find, Triggers};
 use crate::view::{Class, View};
 
@@ -42,9 +39,9 @@ const fn shape(
 }
 
 /// A byte or two of `head`, and word characters at every other distance.
-const fn before_word(bucket: u8, head: [ByteSet; 3]) -> Window {
+const fn before_word(head: [ByteSet; 3]) -> Window {
     let [first, second, third] = head;
-    Window { sets: [first, second, third, WORD_SET, WORD_SET, WORD_SET, WORD_SET, WORD_SET], bucket }
+    Window { sets: [first, second, third, WORD_SET, WORD_SET, WORD_SET, WORD_SET, WORD_SET] }
 }
 
 pub(super) const DETECTORS: &[Detector] = &[
@@ -66,7 +63,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                     AZURE_SET,
                     AZURE_SET,
                 ],
-                bucket: MIDDLE_BUCKET,
             }],
             3,
             find_azure,
@@ -81,7 +77,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "telegram-bot-token",
             "Telegram bot token",
             "eight to ten digits, a colon, 35 characters",
-            &[before_word(MIDDLE_BUCKET, [ALNUM_SET, ByteSet::of(b":!"), WORD_SET])],
+            &[before_word([ALNUM_SET, ByteSet::of(b":!"), WORD_SET])],
             9,
             find_telegram,
         )
@@ -94,7 +90,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "salesforce-session",
             "Salesforce access token",
             "organisation id, an exclamation mark, eighty or more characters",
-            &[before_word(MIDDLE_BUCKET, [ALNUM_SET, ByteSet::of(b":!"), WORD_SET])],
+            &[before_word([ALNUM_SET, ByteSet::of(b":!"), WORD_SET])],
             14,
             find_salesforce,
         )
@@ -117,7 +113,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                     ByteSet::of(b"A"),
                     ByteSet::of(b"A"),
                 ],
-                bucket: MIDDLE_BUCKET,
             }],
             0,
             find_recaptcha,
@@ -141,7 +136,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                     ByteSet::HEX,
                     ByteSet::HEX,
                 ],
-                bucket: COLON_BUCKET,
             }],
             17,
             find_airtable,
@@ -154,7 +148,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "terraform-token",
             "Terraform Cloud token",
             "fourteen letters and digits, .atlasv1., sixty or more characters",
-            &[Window::literal(LABEL_BUCKET, b".atlasv1.")],
+            &[Window::literal(b".atlasv1.")],
             14,
             find_terraform,
         )
@@ -185,10 +179,9 @@ pub(super) const DETECTORS: &[Detector] = &[
                         CRYPT_SET,
                         CRYPT_SET,
                     ],
-                    bucket: SIGNS_BUCKET,
                 },
-                Window::literal(SIGNS_BUCKET, b"$argon2"),
-                Window::literal(SIGNS_BUCKET, b"$krb5"),
+                Window::literal(b"$argon2"),
+                Window::literal(b"$krb5"),
             ],
             0,
             find_hash,
@@ -201,10 +194,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "mailchimp-key",
             "Mailchimp API key",
             "32 hexadecimal digits, -us and the number of a data centre",
-            &[Window::head(
-                EDGE_BUCKET,
-                &[ByteSet::of(b"-"), ByteSet::of(b"u"), ByteSet::of(b"s"), ByteSet::DIGIT],
-            )],
+            &[Window::head(&[ByteSet::of(b"-"), ByteSet::of(b"u"), ByteSet::of(b"s"), ByteSet::DIGIT])],
             32,
             find_mailchimp,
         )
@@ -215,10 +205,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "maxmind-key",
             "MaxMind licence key",
             "six and 29 letters and digits, _mmk",
-            &[Window::head(
-                EDGE_BUCKET,
-                &[ByteSet::of(b"_"), ByteSet::of(b"m"), ByteSet::of(b"m"), ByteSet::of(b"k")],
-            )],
+            &[Window::head(&[ByteSet::of(b"_"), ByteSet::of(b"m"), ByteSet::of(b"m"), ByteSet::of(b"k")])],
             36,
             find_maxmind,
         )
@@ -239,7 +226,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "azure-key",
             "Azure key or token of the form that marks itself",
             "52 letters and digits, JQQJ, 28 or more letters and digits",
-            &[Window::literal(SHORT_TOKEN_BUCKET, b"JQQJ")],
+            &[Window::literal(b"JQQJ")],
             52,
             find_azure_key,
         )
@@ -251,10 +238,13 @@ pub(super) const DETECTORS: &[Detector] = &[
             "clickup-token",
             "ClickUp personal token",
             "pk_, a number, 32 capitals and digits",
-            &[Window::head(
-                token_bucket(b"pk_"),
-                &[ByteSet::of(b"p"), ByteSet::of(b"k"), ByteSet::of(b"_"), ByteSet::DIGIT, ByteSet::DIGIT],
-            )],
+            &[Window::head(&[
+                ByteSet::of(b"p"),
+                ByteSet::of(b"k"),
+                ByteSet::of(b"_"),
+                ByteSet::DIGIT,
+                ByteSet::DIGIT,
+            ])],
             0,
             find_clickup,
         )
@@ -267,7 +257,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "google-refresh-token",
             "Google OAuth refresh token",
             "1//0, forty or more characters",
-            &[before_word(token_bucket(b"//0"), [ByteSet::of(b"/"), ByteSet::of(b"/"), ByteSet::of(b"0")])],
+            &[before_word([ByteSet::of(b"/"), ByteSet::of(b"/"), ByteSet::of(b"0")])],
             2,
             find_google_refresh,
         )
@@ -282,7 +272,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "secret-key-prefix",
             "secret key of a vendor that begins with sk_, as many do",
             "sk_, thirty or more letters, digits and underscores, eight of them digits",
-            &[before_word(token_bucket(b"sk_"), [ByteSet::of(b"s"), ByteSet::of(b"k"), ByteSet::of(b"_")])],
+            &[before_word([ByteSet::of(b"s"), ByteSet::of(b"k"), ByteSet::of(b"_")])],
             0,
             find_sk,
         )
@@ -300,8 +290,8 @@ pub(super) const DETECTORS: &[Detector] = &[
             "Stripe Connect authorization code or refresh token",
             "ac_ or rt_, 32 to 64 letters of both cases and digits",
             &[
-                before_word(token_bucket(b"ac_"), [ByteSet::of(b"a"), ByteSet::of(b"c"), ByteSet::of(b"_")]),
-                before_word(token_bucket(b"rt_"), [ByteSet::of(b"r"), ByteSet::of(b"t"), ByteSet::of(b"_")]),
+                before_word([ByteSet::of(b"a"), ByteSet::of(b"c"), ByteSet::of(b"_")]),
+                before_word([ByteSet::of(b"r"), ByteSet::of(b"t"), ByteSet::of(b"_")]),
             ],
             0,
             find_oauth,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{LABEL_BUCKET, is_glued, number_at};
+use super::{is_glued, number_at};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -31,17 +31,21 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     rank: 70,
     level: Level::Possible,
     triggers: Triggers::Windows(&[
-        Window::head(LABEL_BUCKET, &[ByteSet::of(b"eE"), ByteSet::of(b"xX"), ByteSet::of(b"pP"), AFTER]),
-        Window::head(
-            LABEL_BUCKET,
-            &[ByteSet::of(b"tT"), ByteSet::of(b"hH"), ByteSet::of(b"rR"), ByteSet::of(b"uU"), AFTER],
-        ),
+        Window::head(&[ByteSet::of(b"eE"), ByteSet::of(b"xX"), ByteSet::of(b"pP"), AFTER]),
+        Window::head(&[
+            ByteSet::of(b"tT"),
+            ByteSet::of(b"hH"),
+            ByteSet::of(b"rR"),
+            ByteSet::of(b"uU"),
+            AFTER,
+        ]),
     ]),
     behind: 8,
     ahead: 40,
     lead: 24,
     swallow: None,
     yields_to_ids: true,
+    bounded: false,
     find: Find::Code(find),
 }];
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{IBAN_BUCKET, LABEL_BUCKET, is_glued};
+use super::is_glued;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::tables::iban_lengths;
@@ -39,26 +39,21 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     rank: 185,
     level: Level::Certain,
     triggers: Triggers::Windows(&[
-        Window {
-            sets: [CAPITAL, CAPITAL, ByteSet::DIGIT, ByteSet::DIGIT, BODY, BODY, BODY, BODY],
-            bucket: IBAN_BUCKET,
-        },
-        Window::head(
-            LABEL_BUCKET,
-            &[
-                ByteSet::of(b"iI"),
-                ByteSet::of(b"bB"),
-                ByteSet::of(b"aA"),
-                ByteSet::of(b"nN"),
-                ByteSet::of(b" :=#-_.\"'(\n\t"),
-            ],
-        ),
+        Window { sets: [CAPITAL, CAPITAL, ByteSet::DIGIT, ByteSet::DIGIT, BODY, BODY, BODY, BODY] },
+        Window::head(&[
+            ByteSet::of(b"iI"),
+            ByteSet::of(b"bB"),
+            ByteSet::of(b"aA"),
+            ByteSet::of(b"nN"),
+            ByteSet::of(b" :=#-_.\"'(\n\t"),
+        ]),
     ]),
     behind: 48,
     ahead: 112,
     lead: 24,
     swallow: None,
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 

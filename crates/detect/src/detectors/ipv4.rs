@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{DOT_BUCKET, is_glued};
+use super::is_glued;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -47,13 +47,13 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
             ByteSet::ANY,
             ByteSet::ANY,
         ],
-        bucket: DOT_BUCKET,
     }]),
     behind: 32,
     ahead: 28,
     lead: 0,
     swallow: None,
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 

@@ -5,7 +5,6 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use super::ipv4::{end_of_address, prefix_end};
-use super::{COLON_BUCKET, GAP_BUCKET};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -37,7 +36,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     rank: 95,
     level: Level::Certain,
     triggers: Triggers::Windows(&[
-        Window::head(GAP_BUCKET, &[ByteSet::of(b":"), ByteSet::of(b":")]),
+        Window::head(&[ByteSet::of(b":"), ByteSet::of(b":")]),
         // The first of seven colons: a time of day is over before the distances 9 and 10.
         Window {
             sets: [
@@ -50,7 +49,6 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
                 HEX_OR_COLON,
                 HEX_OR_COLON,
             ],
-            bucket: COLON_BUCKET,
         },
     ]),
     behind: 48,
@@ -58,6 +56,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: None,
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::SHORT_TOKEN_BUCKET;
 use crate::Category;
 use crate::detector::{AHEAD_MAX, Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -35,13 +34,13 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     level: Level::Certain,
     triggers: Triggers::Windows(&[Window {
         sets: [ByteSet::of(b"e"), ByteSet::of(b"y"), ByteSet::of(b"J"), PART, PART, PART, PART, PART],
-        bucket: SHORT_TOKEN_BUCKET,
     }]),
     behind: 1,
     ahead: AHEAD_MAX,
     lead: 0,
     swallow: Some(Class::IDENT.with(b".")),
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 

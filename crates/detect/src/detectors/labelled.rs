@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
+use super::ids;
 use super::placeholder::is_placeholder;
-use super::{EDGE_BUCKET, LABEL_BUCKET, ids};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -89,25 +89,26 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     rank: 60,
     level: Level::Likely,
     triggers: Triggers::Windows(&[
-        labelled(LABEL_BUCKET, [b"cC", b"rR", b"eE", b"tT"], BETWEEN),
-        labelled(LABEL_BUCKET, [b"oO", b"kK", b"eE", b"nN"], BETWEEN),
-        labelled(LABEL_BUCKET, [b"wW", b"oO", b"rR", b"dD"], BETWEEN),
-        labelled(LABEL_BUCKET, [b"sS", b"sS", b"wW", b"dD"], BETWEEN),
-        labelled(LABEL_BUCKET, [b"cC", b"eE", b"sS", b"sS"], BETWEEN),
-        labelled(LABEL_BUCKET, [b"vV", b"aA", b"tT", b"eE"], BETWEEN),
-        labelled(LABEL_BUCKET, [b"pP", b"aA", b"sS", b"sS"], ByteSet::of(b"=:")),
-        labelled(EDGE_BUCKET, [b"kK", b"eE", b"yY", b" :=\"'>\\-_.,(\t\n"], BETWEEN.or(NEAR)),
+        labelled([b"cC", b"rR", b"eE", b"tT"], BETWEEN),
+        labelled([b"oO", b"kK", b"eE", b"nN"], BETWEEN),
+        labelled([b"wW", b"oO", b"rR", b"dD"], BETWEEN),
+        labelled([b"sS", b"sS", b"wW", b"dD"], BETWEEN),
+        labelled([b"cC", b"eE", b"sS", b"sS"], BETWEEN),
+        labelled([b"vV", b"aA", b"tT", b"eE"], BETWEEN),
+        labelled([b"pP", b"aA", b"sS", b"sS"], ByteSet::of(b"=:")),
+        labelled([b"kK", b"eE", b"yY", b" :=\"'>\\-_.,(\t\n"], BETWEEN.or(NEAR)),
     ]),
     behind: 24,
     ahead: 1024,
     lead: 24,
     swallow: Some(VALUE),
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 
 /// A word's ending, what follows, and farther on nothing that a secret does not have.
-const fn labelled(bucket: u8, head: [&[u8]; 4], next: ByteSet) -> Window {
+const fn labelled(head: [&[u8]; 4], next: ByteSet) -> Window {
     let [first, second, third, fourth] = head;
     let far = NEAR.or(BETWEEN);
     Window {
@@ -121,7 +122,6 @@ const fn labelled(bucket: u8, head: [&[u8]; 4], next: ByteSet) -> Window {
             far,
             far,
         ],
-        bucket,
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: Some(URL),
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_stripe),
     },
     Detector {
@@ -52,6 +53,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: Some(URL),
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_slack),
     },
     Detector {
@@ -79,6 +81,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: Some(URL),
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_webhook),
     },
 ];

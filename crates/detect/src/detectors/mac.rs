@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::COLON_BUCKET;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -47,7 +46,6 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
                 ByteSet::HEX,
                 ByteSet::of(b" \0,;:.)\"'\n\t<>]|\\"),
             ],
-            bucket: COLON_BUCKET,
         },
     ]),
     behind: 6,
@@ -55,6 +53,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: None,
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 
@@ -71,7 +70,6 @@ const fn pairs(separator: &[u8]) -> Window {
             ByteSet::of(separator),
             ByteSet::HEX,
         ],
-        bucket: COLON_BUCKET,
     }
 }
 

@@ -1,7 +1,6 @@
 //! The detectors, one file each.
 //!
-//! Where several look at the same shapes they share a bucket of the filter. Shapes in one bucket mix, distance
-//! by distance, so those were put together that widen each other least.
+//! Each says at which shapes it looks; `buckets.rs` sees to it that the filter tells them apart.
 
 use std::ops::Range;
 
@@ -68,45 +67,6 @@ pub(crate) const ALL: &[&[Detector]] = &[
     wallet::DETECTORS,
 ];
 
-/// Digits of cards.
-pub(crate) const DIGITS_BUCKET: u8 = 0;
-/// `+`, `(`, and signs that are escaped.
-pub(crate) const SIGNS_BUCKET: u8 = 1;
-/// IBAN.
-pub(crate) const IBAN_BUCKET: u8 = 2;
-/// Literals of which three characters are known and the rest is letters and digits.
-pub(crate) const SHORT_TOKEN_BUCKET: u8 = 3;
-/// `@`.
-pub(crate) const AT_BUCKET: u8 = 4;
-/// The first dot of an IPv4 address.
-pub(crate) const DOT_BUCKET: u8 = 5;
-/// Words that say what follows.
-pub(crate) const WORD_BUCKET: u8 = 6;
-/// The `:` of IPv6.
-pub(crate) const COLON_BUCKET: u8 = 7;
-/// The `::` of IPv6.
-pub(crate) const GAP_BUCKET: u8 = 15;
-/// Three digits, or `SSN`, and a separator: social security numbers, American telephone numbers.
-pub(crate) const GROUP_BUCKET: u8 = 8;
-/// Words before a secret: `token`, `password`.
-pub(crate) const LABEL_BUCKET: u8 = 9;
-
-/// Ids of states and banks: digits in groups, from the first digit on.
-pub(crate) const ID_BUCKET: u8 = 16;
-/// The same: a sign and a digit, or a capital letter, and a digit six places on.
-pub(crate) const LEAD_BUCKET: u8 = 17;
-/// The beginning of a wallet's address that says its kind.
-pub(crate) const WALLET_BUCKET: u8 = 27;
-/// The first characters of a wallet's address in base 58.
-pub(crate) const BASE58_BUCKET: u8 = 28;
-
-/// Literals that begin with a sign, and the word `key`.
-pub(crate) const EDGE_BUCKET: u8 = 12;
-/// A sign in the middle of a secret, one character behind its beginning.
-pub(crate) const MIDDLE_BUCKET: u8 = 22;
-/// Words that announce a telephone number, and digits or separators farther on.
-pub(crate) const PHONE_BUCKET: u8 = 23;
-
 /// How much of a secret's literal its window leaves out in front: a sign as the fifth character tells it from words.
 pub(crate) const fn token_skip(literal: &[u8]) -> usize {
     let mut idx = 2;
@@ -118,26 +78,6 @@ pub(crate) const fn token_skip(literal: &[u8]) -> usize {
         idx += 1;
     }
     0
-}
-
-/// Buckets of shapes that begin with a digit or letter and are nothing in the middle of a word or number.
-pub(crate) const BOUNDED_BUCKETS: u32 =
-    1 << DIGITS_BUCKET | 1 << GROUP_BUCKET | 1 << ID_BUCKET | 1 << BASE58_BUCKET;
-
-/// The bucket of a secret's literal. Those with a sign at the same place share one: words have none there.
-pub(crate) const fn token_bucket(literal: &[u8]) -> u8 {
-    match literal {
-        [b'/', b'/', ..] => 10,
-        [b'_' | b'-' | b'/', ..] => EDGE_BUCKET,
-        [b'1', ..] => 11,
-        [b'S', b'K', ..] => COLON_BUCKET,
-        [_, _, b'_' | b'-' | b'.' | b'0', ..] => 10,
-        [b'g', ..] | [b'd', b'a', ..] => 13,
-        [_, _, _, b'_' | b'-' | b'.', ..] => 14,
-        [_, _, _, _, b'_' | b'-' | b'.' | b'+' | b'~', ..] => 11,
-        [b'A'..=b'Z', b'A'..=b'Z' | b'0'..=b'9', ..] | [b'e', b'y', ..] => SHORT_TOKEN_BUCKET,
-        _ => 11,
-    }
 }
 
 /// What `detector` matches at `at`.

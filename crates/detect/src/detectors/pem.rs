@@ -46,6 +46,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: Some(Class::ANY),
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{DIGITS_BUCKET, GROUP_BUCKET, SIGNS_BUCKET, is_glued, number_at};
+use super::{is_glued, number_at};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::tables::calling_codes;
@@ -46,26 +46,20 @@ pub(super) const DETECTORS: &[Detector] = &[
         rank: 162,
         level: Level::Certain,
         triggers: Triggers::Windows(&[
-            Window::head(
-                SIGNS_BUCKET,
-                &[
-                    ByteSet::of(b"+"),
-                    ByteSet::range(b'1', b'9'),
-                    DIGIT_OR_SEPARATOR,
-                    DIGIT_OR_SEPARATOR,
-                    DIGIT_OR_SEPARATOR,
-                ],
-            ),
-            Window::head(
-                SIGNS_BUCKET,
-                &[
-                    ByteSet::of(b"%"),
-                    ByteSet::of(b"2"),
-                    ByteSet::of(b"bB"),
-                    ByteSet::range(b'1', b'9'),
-                    DIGIT_OR_SEPARATOR,
-                ],
-            ),
+            Window::head(&[
+                ByteSet::of(b"+"),
+                ByteSet::range(b'1', b'9'),
+                DIGIT_OR_SEPARATOR,
+                DIGIT_OR_SEPARATOR,
+                DIGIT_OR_SEPARATOR,
+            ]),
+            Window::head(&[
+                ByteSet::of(b"%"),
+                ByteSet::of(b"2"),
+                ByteSet::of(b"bB"),
+                ByteSet::range(b'1', b'9'),
+                DIGIT_OR_SEPARATOR,
+            ]),
             PREFIXED,
         ]),
         behind: 48,
@@ -73,6 +67,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_international),
     },
     Detector {
@@ -113,7 +108,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                     ByteSet::DIGIT.or(ByteSet::of(b" -.")),
                     ByteSet::DIGIT,
                 ],
-                bucket: SIGNS_BUCKET,
             },
             Window {
                 sets: [
@@ -126,7 +120,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                     ByteSet::DIGIT,
                     ByteSet::DIGIT,
                 ],
-                bucket: GROUP_BUCKET,
             },
         ]),
         behind: 48,
@@ -134,6 +127,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: true,
+        bounded: true,
         find: Find::Code(find_north_american),
     },
 ];
@@ -150,7 +144,6 @@ pub(super) const PREFIXED: Window = Window {
         ByteSet::DIGIT,
         ByteSet::DIGIT.or(ByteSet::of(b" -.")),
     ],
-    bucket: DIGITS_BUCKET,
 };
 
 fn find_international(view: &View<'_>, at: usize) -> Option<Range<usize>> {

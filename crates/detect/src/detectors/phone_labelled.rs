@@ -5,7 +5,6 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use super::phone::with_extension;
-use super::{PHONE_BUCKET, WORD_BUCKET};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -64,7 +63,6 @@ const fn worded(head: [&[u8]; 4], next: ByteSet) -> Window {
             FAR,
             FAR,
         ],
-        bucket: PHONE_BUCKET,
     }
 }
 
@@ -77,7 +75,7 @@ const fn suffix(head: [&[u8]; 5]) -> Window {
         ByteSet::of(fourth),
         ByteSet::of(fifth),
     ];
-    Window::head(WORD_BUCKET, &sets)
+    Window::head(&sets)
 }
 
 pub(super) const DETECTORS: &[Detector] = &[
@@ -128,6 +126,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 32,
         swallow: None,
         yields_to_ids: true,
+        bounded: false,
         find: Find::Code(find),
     },
     Detector {
@@ -151,16 +150,19 @@ pub(super) const DETECTORS: &[Detector] = &[
         triggers: Triggers::Windows(&[
             suffix([b"oO", b"fF", b"fF", b"iI", b"cC"]),
             suffix([b"mM", b"oO", b"bB", b"iI", b"lL"]),
-            Window::head(
-                WORD_BUCKET,
-                &[ByteSet::of(b"fF"), ByteSet::of(b"aA"), ByteSet::of(b"xX"), ByteSet::of(b" \t\n.,;)\0")],
-            ),
+            Window::head(&[
+                ByteSet::of(b"fF"),
+                ByteSet::of(b"aA"),
+                ByteSet::of(b"xX"),
+                ByteSet::of(b" \t\n.,;)\0"),
+            ]),
         ]),
         behind: 32,
         ahead: 12,
         lead: 0,
         swallow: None,
         yields_to_ids: true,
+        bounded: false,
         find: Find::Code(find_before),
     },
 ];

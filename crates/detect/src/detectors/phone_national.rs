@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
+use super::is_glued;
 use super::phone::{PREFIXED, follows_digits, with_extension};
-use super::{SIGNS_BUCKET, is_glued};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -70,7 +70,6 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
                 ByteSet::DIGIT.or(ByteSet::of(b" -.")),
                 ByteSet::DIGIT.or(ByteSet::of(b" -.")),
             ],
-            bucket: SIGNS_BUCKET,
         },
     ]),
     behind: 48,
@@ -78,6 +77,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: None,
     yields_to_ids: true,
+    bounded: false,
     find: Find::Code(find),
 }];
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use super::national::words;
-use super::{GROUP_BUCKET, LEAD_BUCKET, WORD_BUCKET, column, is_glued, number_at};
+use super::{column, is_glued, number_at};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -22,7 +22,6 @@ pub(super) const SECURITY: Window = Window {
         ByteSet::ANY,
         ByteSet::ANY,
     ],
-    bucket: WORD_BUCKET,
 };
 
 const HIDDEN: ByteSet = ByteSet::of(b"Xx*");
@@ -67,13 +66,13 @@ pub(super) const DETECTORS: &[Detector] = &[
                 ByteSet::DIGIT,
                 ByteSet::DIGIT,
             ],
-            bucket: GROUP_BUCKET,
         }]),
         behind: 120,
         ahead: 64,
         lead: 0,
         swallow: None,
         yields_to_ids: true,
+        bounded: true,
         find: Find::Code(find_separated),
     },
     Detector {
@@ -104,13 +103,13 @@ pub(super) const DETECTORS: &[Detector] = &[
                 ByteSet::DIGIT,
                 ByteSet::ANY,
             ],
-            bucket: LEAD_BUCKET,
         }]),
         behind: 120,
         ahead: 16,
         lead: 2,
         swallow: None,
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_in_column),
     },
     Detector {
@@ -134,13 +133,13 @@ pub(super) const DETECTORS: &[Detector] = &[
                 ByteSet::DIGIT,
                 ByteSet::DIGIT,
             ],
-            bucket: GROUP_BUCKET,
         }]),
         behind: 8,
         ahead: 16,
         lead: 0,
         swallow: None,
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_masked),
     },
     Detector {
@@ -176,7 +175,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                     ByteSet::DIGIT,
                     ByteSet::DIGIT,
                 ],
-                bucket: GROUP_BUCKET,
             },
             SECURITY,
         ]),
@@ -185,6 +183,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 40,
         swallow: None,
         yields_to_ids: false,
+        bounded: false,
         find: Find::Code(find_labelled),
     },
 ];

@@ -5,7 +5,7 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use super::placeholder::is_placeholder;
-use super::{SHORT_TOKEN_BUCKET, token_skip};
+use super::token_skip;
 use crate::Category;
 use crate::detector::{Body, Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -40,6 +40,7 @@ pub(super) const fn row(
         lead: 0,
         swallow: Some(body.class),
         yields_to_ids: false,
+        bounded: false,
         find: Find::Token(body),
     }
 }
@@ -163,7 +164,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                 CAPITALS,
                 CAPITALS,
             ],
-            bucket: SHORT_TOKEN_BUCKET,
         }]),
         find: Find::Code(find_aws),
         validator: "known prefix, then exactly sixteen base32 characters",
@@ -204,7 +204,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                 BASE64URL_SET,
                 BASE64URL_SET,
             ],
-            bucket: super::token_bucket(b"sk-"),
         }]),
         find: Find::Code(find_sk),
         validator: "sk-, then twenty or more characters with a digit or a capital letter among them",
@@ -236,7 +235,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                 BASE64URL_SET,
                 BASE64URL_SET,
             ],
-            bucket: SHORT_TOKEN_BUCKET,
         }]),
         find: Find::Code(find_google),
         examples: &[Example::new("", &["AIza", "0123456789abcdefghijklmnopqrstuvwxy"], "")],
@@ -255,7 +253,7 @@ pub(super) const DETECTORS: &[Detector] = &[
     },
     Detector {
         examples: &[Example::new("", &["GOCSPX", "-", "0123456789abcdefghijklmn"], "")],
-        triggers: Triggers::Windows(&[Window::literal(SHORT_TOKEN_BUCKET, b"GOCSPX-")]),
+        triggers: Triggers::Windows(&[Window::literal(b"GOCSPX-")]),
         find: Find::Code(|view, at| after_literal(view, at, b"GOCSPX-", body(BASE64URL, 20))),
         ..row(
             "google-client-secret",
@@ -277,7 +275,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                 BASE64URL_SET,
                 BASE64URL_SET,
             ],
-            bucket: SHORT_TOKEN_BUCKET,
         }]),
         find: Find::Code(find_slack),
         examples: &[
@@ -324,7 +321,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                 BASE64URL_SET,
                 BASE64URL_SET,
             ],
-            bucket: super::token_bucket(b"npm_"),
         }]),
         find: Find::Code(|view, at| after_literal(view, at, b"npm_", body(Class::ALNUM, 36))),
         examples: &[Example::new("", &["npm", "_", "0123456789abcdefghijklmnopqrstuvwxyz"], "")],
@@ -349,7 +345,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                 BASE64URL_SET,
                 BASE64URL_SET,
             ],
-            bucket: SHORT_TOKEN_BUCKET,
         }]),
         find: Find::Code(find_sendgrid),
         validator: "SG., sixteen or more characters, a dot, thirty or more characters",

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::AT_BUCKET;
 use super::placeholder::is_placeholder;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
@@ -37,12 +36,13 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     ],
     rank: 205,
     level: Level::Certain,
-    triggers: Triggers::Windows(&[Window::head(AT_BUCKET, &[ByteSet::of(b"@")])]),
+    triggers: Triggers::Windows(&[Window::head(&[ByteSet::of(b"@")])]),
     behind: 128,
     ahead: 8,
     lead: 0,
     swallow: None,
     yields_to_ids: false,
+    bounded: false,
     find: Find::Code(find),
 }];
 

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 use sha2::{Digest, Sha256};
 use sha3::Keccak256;
 
-use super::{BASE58_BUCKET, WALLET_BUCKET, is_glued};
+use super::is_glued;
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -50,13 +50,13 @@ pub(super) const DETECTORS: &[Detector] = &[
                 IN_BASE58,
                 IN_BASE58,
             ],
-            bucket: BASE58_BUCKET,
         }]),
         behind: 8,
         ahead: 40,
         lead: 0,
         swallow: None,
         yields_to_ids: false,
+        bounded: true,
         find: Find::Code(find_base58),
     },
     Detector {
@@ -77,26 +77,21 @@ pub(super) const DETECTORS: &[Detector] = &[
         rank: 170,
         level: Level::Certain,
         triggers: Triggers::Windows(&[
-            Window::head(
-                WALLET_BUCKET,
-                &[ByteSet::of(b"bB"), ByteSet::of(b"cC"), ByteSet::of(b"1"), ByteSet::of(b"qQpP")],
-            ),
-            Window::head(
-                WALLET_BUCKET,
-                &[
-                    ByteSet::of(b"lL"),
-                    ByteSet::of(b"tT"),
-                    ByteSet::of(b"cC"),
-                    ByteSet::of(b"1"),
-                    ByteSet::of(b"qQpP"),
-                ],
-            ),
+            Window::head(&[ByteSet::of(b"bB"), ByteSet::of(b"cC"), ByteSet::of(b"1"), ByteSet::of(b"qQpP")]),
+            Window::head(&[
+                ByteSet::of(b"lL"),
+                ByteSet::of(b"tT"),
+                ByteSet::of(b"cC"),
+                ByteSet::of(b"1"),
+                ByteSet::of(b"qQpP"),
+            ]),
         ]),
         behind: 8,
         ahead: 96,
         lead: 0,
         swallow: None,
         yields_to_ids: false,
+        bounded: true,
         find: Find::Code(find_bech32),
     },
     Detector {
@@ -127,13 +122,13 @@ pub(super) const DETECTORS: &[Detector] = &[
                 ByteSet::HEX,
                 ByteSet::HEX,
             ],
-            bucket: WALLET_BUCKET,
         }]),
         behind: 48,
         ahead: 48,
         lead: 0,
         swallow: None,
         yields_to_ids: false,
+        bounded: true,
         find: Find::Code(find_ethereum),
     },
 ];

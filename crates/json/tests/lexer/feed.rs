@@ -9,8 +9,9 @@ use std::sync::LazyLock;
 pub(crate) const DEPTH_MAX: usize = 70;
 
 static FILTER: LazyLock<Filter> = LazyLock::new(|| {
-    let at_digit = Window::head(2, &[ByteSet::of(b"+"), ByteSet::DIGIT]);
-    Filter::new(&[Window::head(0, &[ByteSet::of(b"@")]), Window::literal(1, b"name that is"), at_digit])
+    let at_digit = Window::head(&[ByteSet::of(b"+"), ByteSet::DIGIT]);
+    let at_sign = Window::head(&[ByteSet::of(b"@")]);
+    Filter::new(&[(at_sign, 0), (Window::literal(b"name that is"), 1), (at_digit, 2)])
 });
 
 /// How much of an open string value the visitor wants to see again.

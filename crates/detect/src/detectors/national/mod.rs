@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
 
-use super::{ID_BUCKET, LEAD_BUCKET, ids, is_glued};
+use super::{ids, is_glued};
 use crate::Category;
 use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
@@ -73,7 +73,6 @@ const WINDOWS: &[Window] = &[
             ByteSet::DIGIT.or(ByteSet::of(b"- ")),
             ByteSet::DIGIT.or(UPPER).or(ByteSet::of(b" ./\"\0")),
         ],
-        bucket: ID_BUCKET,
     },
     // Medicare: 1EG4-TE5-MK73.
     Window {
@@ -87,7 +86,6 @@ const WINDOWS: &[Window] = &[
             UPPER,
             UPPER,
         ],
-        bucket: ID_BUCKET,
     },
     Window {
         sets: [
@@ -100,7 +98,6 @@ const WINDOWS: &[Window] = &[
             ByteSet::ANY,
             ByteSet::ANY,
         ],
-        bucket: LEAD_BUCKET,
     },
 ];
 
@@ -168,6 +165,7 @@ impl Row {
             lead: 2,
             swallow: None,
             yields_to_ids: false,
+            bounded: true,
             find: Find::Kind(Kind {
                 forms: self.forms,
                 bare: self.bare,

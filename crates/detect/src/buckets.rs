@@ -1,0 +1,126 @@
+//! Which bucket of the filter each window gets.
+//!
+//! Windows that share a bucket mix, distance by distance, so the wrong neighbours make a bucket report nearly
+//! everything. How often a bucket reports is estimated from a rough model of what texts are made of; each window in
+//! turn, the commonest first, goes where it adds least.
+
+use obelus_json::filter::{BUCKETS, ByteSet, OFFSETS, Window};
+
+/// How many windows are the length of a window.
+const PLACES: usize = OFFSETS.len();
+
+/// One sort of text: how often it occurs, and which bytes it consists of, by weight.
+type Sort = (f32, &'static [(&'static [u8], f32)]);
+
+/// Bytes come in company: digits beside digits, words beside words. One frequency for each byte alone would take
+/// runs of digits for rare.
+const SORTS: [Sort; 4] = [
+    (
+        0.55,
+        &[
+            (b"etaoinsr", 6.0),
+            (b"hldcumfpg", 3.0),
+            (b"wybvkxjqz", 1.0),
+            (b" ", 12.0),
+            (b".,-'_", 1.0),
+            (b"AEIOSTCMP", 0.3),
+        ],
+    ),
+    (
+        0.25,
+        &[
+            (b"\"", 12.0),
+            (b":,", 6.0),
+            (b"etaoinsrcdpm_", 4.0),
+            (b"hlufgbyvk", 2.0),
+            (b" {}[]\n", 2.0),
+            (b"01235", 1.0),
+        ],
+    ),
+    (0.12, &[(b"0123456789", 7.0), (b"-.: ", 3.0), (b"abcdef", 1.0), (b"\",/TZ+", 1.0)]),
+    (
+        0.08,
+        &[
+            (b"abcdefghijklmnopqrstuvwxyz", 1.2),
+            (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", 1.0),
+            (b"0123456789", 1.6),
+            (b"_-/.\"", 1.0),
+        ],
+    ),
+];
+
+/// How likely each byte is in each sort of text.
+#[derive(Debug)]
+struct Model([[f32; 128]; SORTS.len()]);
+
+/// What one bucket lets through.
+#[derive(Clone, Copy)]
+struct Bucket {
+    sets: [ByteSet; PLACES],
+    /// For each place and sort, how likely a byte is let through.
+    chances: [[f32; SORTS.len()]; PLACES],
+    /// How likely a position is reported.
+    cost: f32,
+}
+
+/// The bucket of each window.
+pub(crate) fn assign(windows: &[Window]) -> Vec<u8> {
+    let model = Model::new();
+    let alone: Vec<f32> = windows.iter().map(|window| Bucket::EMPTY.with(window, &model).cost).collect();
+    let mut order: Vec<usize> = (0..windows.len()).collect();
+    order.sort_by(|&left, &right| alone[right].total_cmp(&alone[left]));
+    let mut buckets = [Bucket::EMPTY; BUCKETS];
+    let mut assigned = vec![0; windows.len()];
+    for idx in order {
+        let grown = buckets.iter().map(|bucket| bucket.with(&windows[idx], &model));
+        let added = grown.zip(&buckets).map(|(grown, bucket)| (grown, grown.cost - bucket.cost));
+        let best = (0u8..).zip(added).min_by(|(_, (_, left)), (_, (_, right))| left.total_cmp(right));
+        if let Some((bucket, (grown, _))) = best {
+            buckets[usize::from(bucket)] = grown;
+            assigned[idx] = bucket;
+        }
+    }
+    assigned
+}
+
+impl Model {
+    fn new() -> Model {
+        Model(SORTS.map(|(_, groups)| {
+            // Any byte may occur.
+            let mut weights = [0.02; 128];
+            for (bytes, weight) in groups {
+                for byte in *bytes {
+                    weights[usize::from(*byte)] += weight;
+                }
+            }
+            let sum: f32 = weights.iter().sum();
+            weights.map(|weight| weight / sum)
+        }))
+    }
+
+    fn chances(&self, set: ByteSet) -> [f32; SORTS.len()] {
+        self.0.map(|weights| {
+            (0..128).zip(weights).filter(|(byte, _)| set.contains(*byte)).map(|(_, weight)| weight).sum()
+        })
+    }
+}
+
+impl Bucket {
+    const EMPTY: Bucket =
+        Bucket { sets: [ByteSet::of(&[]); PLACES], chances: [[0.0; SORTS.len()]; PLACES], cost: 0.0 };
+
+    /// The bucket with one more window.
+    fn with(mut self, window: &Window, model: &Model) -> Bucket {
+        for ((set, chances), more) in self.sets.iter_mut().zip(&mut self.chances).zip(window.sets) {
+            let union = set.or(more);
+            if union != *set {
+                *set = union;
+                *chances = model.chances(union);
+            }
+        }
+        let chances = self.chances;
+        let of_sort = |sort: usize| SORTS[sort].0 * chances.iter().map(|place| place[sort]).product::<f32>();
+        self.cost = (0..SORTS.len()).map(of_sort).sum();
+        self
+    }
+}
