@@ -74,7 +74,9 @@ impl Reference {
         };
         let fields = Fields::compile(&packs, profile).map_err(|error| error.to_string())?;
         let (only, skip) = (cases::categories(only)?, cases::categories(skip)?);
-        let detectors = Detectors::new(|detector| is_on(&only, &skip, detector.category));
+        let detectors = Detectors::new(|detector| {
+            is_on(&only, &skip, detector.category) && detector.level >= obelus_detect::Level::Likely
+        });
         Ok(Reference { fields, detectors, only, skip, transform, format, nesting_max: 8 })
     }
 

@@ -21,6 +21,7 @@ mod labelled;
 mod links;
 mod mac;
 mod pem;
+mod person;
 mod phone;
 mod ssn;
 mod tokens;
@@ -46,6 +47,7 @@ pub(crate) const ALL: &[&[Detector]] = &[
     auth::DETECTORS,
     url_credentials::DETECTORS,
     labelled::DETECTORS,
+    person::DETECTORS,
 ];
 
 /// Digits of cards.
@@ -73,6 +75,11 @@ pub(crate) const LABEL_BUCKET: u8 = 9;
 
 /// Literals that begin with a sign, and the word `key`.
 pub(crate) const EDGE_BUCKET: u8 = 12;
+
+/// Capitalised words.
+pub(crate) const NAME_BUCKET: u8 = 18;
+/// Words before a name that is written small.
+pub(crate) const NAME_CUE_BUCKET: u8 = 20;
 
 /// The bucket of a secret's literal. Those with a sign at the same place share one: words have none there.
 pub(crate) const fn token_bucket(literal: &[u8]) -> u8 {
