@@ -25,6 +25,7 @@ mod links;
 mod mac;
 pub(crate) mod national;
 mod pem;
+mod person;
 mod phone;
 mod phone_labelled;
 mod phone_national;
@@ -65,6 +66,7 @@ pub(crate) const ALL: &[&[Detector]] = &[
     national::DETECTORS[4],
     bic::DETECTORS,
     wallet::DETECTORS,
+    person::DETECTORS,
 ];
 
 /// How much of a secret's literal its window leaves out in front: a sign as the fifth character tells it from words.
