@@ -8,7 +8,9 @@ use std::ops::Range;
 use crate::detector::{Detector, Find};
 use crate::view::{Class, View};
 
+mod address;
 mod auth;
+mod birth;
 pub(crate) mod card;
 mod cvc;
 mod email;
@@ -46,6 +48,8 @@ pub(crate) const ALL: &[&[Detector]] = &[
     auth::DETECTORS,
     url_credentials::DETECTORS,
     labelled::DETECTORS,
+    address::DETECTORS,
+    birth::DETECTORS,
 ];
 
 /// Digits of cards.
@@ -70,6 +74,11 @@ pub(crate) const GAP_BUCKET: u8 = 15;
 pub(crate) const GROUP_BUCKET: u8 = 8;
 /// Words before a secret: `token`, `password`.
 pub(crate) const LABEL_BUCKET: u8 = 9;
+
+/// A word, then a number: streets, boxes, dates of birth.
+pub(crate) const WORD_THEN_NUMBER_BUCKET: u8 = 19;
+/// A number, then a word: streets.
+pub(crate) const NUMBER_THEN_WORD_BUCKET: u8 = 21;
 
 /// Literals that begin with a sign, and the word `key`.
 pub(crate) const EDGE_BUCKET: u8 = 12;
