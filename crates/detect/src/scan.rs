@@ -515,11 +515,12 @@ fn asked_at(bucket: usize, first: u8) -> usize {
     bucket * ASCII + usize::from(first & 0x7F)
 }
 
-/// Whether `window` holds at `text[at]`. Bytes past the end count as zero bytes, as in the filter.
+/// Whether `window` holds at `text[at]`. Bytes past the end count as zero bytes and those above 0x7F as without their
+/// upper bit, as in the filter.
 #[inline]
 fn holds(window: &Window, text: &[u8], at: usize) -> bool {
     let byte = |offset: usize| text.get(at + offset).copied().unwrap_or(0);
-    window.sets.iter().zip(OFFSETS).all(|(set, offset)| set.contains(byte(offset)))
+    window.sets.iter().zip(OFFSETS).all(|(set, offset)| set.contains(byte(offset) & 0x7F))
 }
 
 /// The shapes at which `detector` looks.

@@ -7,8 +7,10 @@ use std::ops::Range;
 use crate::detector::{Detector, Find};
 use crate::view::{Class, View};
 
+mod address;
 mod auth;
 mod bic;
+mod birth;
 pub(crate) mod card;
 mod column;
 mod cvc;
@@ -67,6 +69,8 @@ pub(crate) const ALL: &[&[Detector]] = &[
     bic::DETECTORS,
     wallet::DETECTORS,
     person::DETECTORS,
+    address::DETECTORS,
+    birth::DETECTORS,
 ];
 
 /// How much of a secret's literal its window leaves out in front: a sign as the fifth character tells it from words.

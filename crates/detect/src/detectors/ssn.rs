@@ -82,7 +82,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         validator: "nine digits in a cell below ssn; area, group and serial as they may be issued",
         source: "Social Security Administration, POMS RM 10201.030",
         examples: &[
-            Example::new("name,dept,ssn\nJane Smith,Payroll,", &["219099999"], "\n"),
+            Example::new("team,dept,ssn\nNorth,Payroll,", &["219099999"], "\n"),
             Example::new("ssn|dept\n", &["219099999"], "|Payroll"),
         ],
         non_examples: &[
