@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use obelus_json::filter::Window;
+use obelus_json::filter::{ByteSet, Window};
 
 use crate::Category;
 use crate::detectors::national::Kind;
@@ -26,6 +26,9 @@ pub enum Level {
     /// A form that hardly comes about by chance: check digits, a vendor's prefix.
     Certain,
 }
+
+/// No byte.
+pub(crate) const NEVER: ByteSet = ByteSet::of(&[]);
 
 /// One rule: where it may begin, what makes it valid, what it is about.
 pub struct Detector {
@@ -59,8 +62,8 @@ pub struct Detector {
     pub(crate) swallow: Option<Class>,
     /// Whether a match that is part of an identifier (object id, UUID, digest) is none.
     pub(crate) yields_to_ids: bool,
-    /// Whether it never matches at a digit in the middle of a word or number.
-    pub(crate) bounded: bool,
+    /// The bytes at which it never matches in the middle of a word or number.
+    pub(crate) bounded: ByteSet,
     /// Says what matches at a position.
     pub(crate) find: Find,
 }

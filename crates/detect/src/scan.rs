@@ -27,7 +27,7 @@ use obelus_json::Arch;
 use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 
 use crate::buckets;
-use crate::detector::{BEHIND_MAX, Detector, Find, Triggers};
+use crate::detector::{BEHIND_MAX, Detector, Find, NEVER, Triggers};
 use crate::detectors::national::Kinds;
 use crate::detectors::{self, ALL, is_surely_glued, token_skip};
 use crate::encoded::{self, Encoding};
@@ -112,8 +112,8 @@ pub struct Detectors {
     /// All windows, those of one detector together.
     windows: Vec<Asked>,
     /// For each bucket and first byte, which windows may hold there: the filter only says that one of them
-    /// nearly does.
-    asked: Vec<Vec<u16>>,
+    /// nearly does. Once for beginnings of words, once for places in the middle of one.
+    asked: [Vec<Vec<u16>>; 2],
     lead_max: usize,
     card: Option<RuleIx>,
     kinds: Kinds,
@@ -137,14 +137,18 @@ impl Detectors {
             let asked = |window| Asked { window, whom: Whom::Detector(rule), bounded: detector.bounded };
             windows.extend(windows_of(detector).into_iter().map(asked));
         }
-        let encoded = |&(window, encoding)| Asked { window, whom: Whom::Encoding(encoding), bounded: false };
+        let encoded = |&(window, encoding)| Asked { window, whom: Whom::Encoding(encoding), bounded: NEVER };
         windows.extend(encoded::WINDOWS.iter().map(encoded));
         let shapes: Vec<Window> = windows.iter().map(|asked| asked.window).collect();
         let buckets = buckets::assign(&shapes);
-        let mut asked = vec![Vec::new(); BUCKETS * ASCII];
+        let mut asked = [(); 2].map(|()| vec![Vec::new(); BUCKETS * ASCII]);
         for ((ix, window), bucket) in (0..).zip(&shapes).zip(&buckets) {
             for byte in (0..128).filter(|&byte| window.sets[0].contains(byte)) {
-                asked[asked_at(usize::from(*bucket), byte)].push(ix);
+                let place = asked_at(usize::from(*bucket), byte);
+                asked[0][place].push(ix);
+                if !windows[usize::from(ix)].bounded.contains(byte) {
+                    asked[1][place].push(ix);
+                }
             }
         }
         Detectors {
@@ -216,13 +220,13 @@ impl Detectors {
     #[inline]
     fn ask_all(&self, buckets: u32, piece: Piece<'_>, at: usize, answer: &mut impl FnMut(Answer)) {
         let first = piece.text[at];
-        let glued = first.is_ascii_digit() && is_surely_glued(piece.text, at);
+        let asked = &self.asked[usize::from(is_surely_glued(piece.text, at))];
         let mut bits = buckets;
         while bits != 0 {
             let mut last = None;
-            for &ix in &self.asked[asked_at(bits.trailing_zeros() as usize, first)] {
-                let Asked { window, whom, bounded } = &self.windows[usize::from(ix)];
-                if glued && *bounded || last == Some(*whom) || !holds(window, piece.text, at) {
+            for &ix in &asked[asked_at(bits.trailing_zeros() as usize, first)] {
+                let Asked { window, whom, .. } = &self.windows[usize::from(ix)];
+                if last == Some(*whom) || !holds(window, piece.text, at) {
                     continue;
                 }
                 last = Some(*whom);
@@ -413,8 +417,8 @@ impl Detectors {
 struct Asked {
     window: Window,
     whom: Whom,
-    /// Whether not in the middle of a word or number.
-    bounded: bool,
+    /// The first bytes at which not in the middle of a word or number.
+    bounded: ByteSet,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

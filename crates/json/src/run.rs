@@ -24,7 +24,7 @@ use crate::string::{cut, escape_flags};
 const VALIDATE_BYTES: usize = 16 << 10;
 
 /// How many hits of a string value are kept.
-const HITS_MAX: usize = 48;
+const HITS_MAX: usize = 96;
 
 /// Why the grammar stops at an event.
 enum Halt<S> {

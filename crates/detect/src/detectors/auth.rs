@@ -7,7 +7,7 @@ use obelus_json::filter::{ByteSet, Window};
 use super::is_glued;
 use super::placeholder::is_placeholder;
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const TOKEN68: Class = Class::ALNUM.with(b"-._~+/=");
@@ -45,7 +45,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 16,
         swallow: Some(TOKEN68),
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_bearer),
     },
     Detector {
@@ -81,7 +81,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 16,
         swallow: Some(TOKEN68),
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_basic),
     },
     Detector {
@@ -116,7 +116,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 16,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_command),
     },
 ];

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::is_glued;
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::tables::country_codes;
 use crate::view::{Class, View};
 
@@ -42,7 +42,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: GAP_MAX + 8,
     swallow: None,
     yields_to_ids: false,
-    bounded: false,
+    bounded: NEVER,
     find: Find::Code(find),
 }];
 

@@ -90,7 +90,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: None,
     yields_to_ids: true,
-    bounded: true,
+    bounded: ByteSet::DIGIT,
     find: Find::Code(find),
 }];
 

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::is_glued;
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 /// What may follow a word directly: it is over, or it is `cvv2`.
@@ -55,7 +55,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 48,
     swallow: None,
     yields_to_ids: false,
-    bounded: false,
+    bounded: NEVER,
     find: Find::Code(find),
 }];
 

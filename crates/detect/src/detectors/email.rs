@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::url_credentials::user_info;
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const LOCAL_LEN_MAX: usize = 64;
@@ -92,7 +92,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find),
     },
     Detector {
@@ -114,7 +114,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_upi),
     },
     Detector {
@@ -145,7 +145,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_disguised),
     },
 ];

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{is_glued, number_at};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const AFTER: ByteSet = ByteSet::of(b" :.=#-/irIR");
@@ -45,7 +45,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 24,
     swallow: None,
     yields_to_ids: true,
-    bounded: false,
+    bounded: NEVER,
     find: Find::Code(find),
 }];
 

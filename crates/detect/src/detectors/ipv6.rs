@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::ipv4::{end_of_address, prefix_end};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const HEX_OR_COLON: ByteSet = ByteSet::HEX.or(ByteSet::of(b":"));
@@ -56,7 +56,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: None,
     yields_to_ids: false,
-    bounded: false,
+    bounded: NEVER,
     find: Find::Code(find),
 }];
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use crate::Category;
-use crate::detector::{AHEAD_MAX, Detector, Example, Find, Level, Triggers};
+use crate::detector::{AHEAD_MAX, Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const PART: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"-_"));
@@ -40,7 +40,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: Some(Class::IDENT.with(b".")),
     yields_to_ids: false,
-    bounded: false,
+    bounded: NEVER,
     find: Find::Code(find),
 }];
 

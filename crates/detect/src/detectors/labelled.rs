@@ -7,7 +7,7 @@ use obelus_json::filter::{ByteSet, Window};
 use super::ids;
 use super::placeholder::is_placeholder;
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const VALUE: Class = Class::ALNUM.with(b"_-+/=.~");
@@ -103,7 +103,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 24,
     swallow: Some(VALUE),
     yields_to_ids: false,
-    bounded: false,
+    bounded: NEVER,
     find: Find::Code(find),
 }];
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 /// What a link consists of.
@@ -34,7 +34,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: Some(URL),
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_stripe),
     },
     Detector {
@@ -53,7 +53,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: Some(URL),
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_slack),
     },
     Detector {
@@ -81,7 +81,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: Some(URL),
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_webhook),
     },
 ];

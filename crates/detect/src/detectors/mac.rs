@@ -5,7 +5,7 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 pub(super) const DETECTORS: &[Detector] = &[Detector {
@@ -53,7 +53,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: None,
     yields_to_ids: false,
-    bounded: false,
+    bounded: NEVER,
     find: Find::Code(find),
 }];
 

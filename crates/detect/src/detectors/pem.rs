@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use crate::Category;
-use crate::detector::{AHEAD_MAX, Detector, Example, Find, Level, Triggers};
+use crate::detector::{AHEAD_MAX, Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const BASE64: Class = Class::ALNUM.with(b"+/=");
@@ -46,7 +46,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: Some(Class::ANY),
     yields_to_ids: false,
-    bounded: false,
+    bounded: NEVER,
     find: Find::Code(find),
 }];
 

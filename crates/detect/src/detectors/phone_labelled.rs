@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::phone::with_extension;
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const GROUPS_MAX: usize = 6;
@@ -126,7 +126,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 32,
         swallow: None,
         yields_to_ids: true,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find),
     },
     Detector {
@@ -162,7 +162,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: true,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_before),
     },
 ];

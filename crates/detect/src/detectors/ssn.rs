@@ -7,7 +7,7 @@ use obelus_json::filter::{ByteSet, Window};
 use super::national::words;
 use super::{column, is_glued, number_at};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 /// `ecurity`, in any case: the rest tells which word it is.
@@ -72,7 +72,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: true,
-        bounded: true,
+        bounded: ByteSet::DIGIT,
         find: Find::Code(find_separated),
     },
     Detector {
@@ -109,7 +109,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 2,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_in_column),
     },
     Detector {
@@ -139,7 +139,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_masked),
     },
     Detector {
@@ -183,7 +183,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 40,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_labelled),
     },
 ];

@@ -7,7 +7,7 @@ use obelus_json::filter::{ByteSet, Window};
 use super::placeholder::is_placeholder;
 use super::token_skip;
 use crate::Category;
-use crate::detector::{Body, Detector, Example, Find, Level, Triggers};
+use crate::detector::{Body, Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 const BASE64URL: Class = Class::IDENT;
@@ -40,7 +40,7 @@ pub(super) const fn row(
         lead: 0,
         swallow: Some(body.class),
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Token(body),
     }
 }

@@ -1,117 +1,156 @@
-//! What follows a street: a part of the house, a town, a state, a postal code.
+//! What follows a street: direction, unit, town, state, code, on the same line or the next ones.
 
-use super::words::{self, STATES, UNITS};
+use super::text::{Kind, Token};
+use super::words::{is_direction, is_particle, is_state, is_unit};
 use crate::view::{Class, View};
 
-/// The letters of names: ASCII and others, and the signs within them.
-pub(super) const NAME: Class = Class::ALPHA.with(b"'-").or_non_ascii();
-/// What a token of an address consists of.
-pub(super) const TOKEN: Class = NAME.or(Class::DIGIT);
-const TOKENS_MAX: usize = 7;
+/// What may stand between the parts, with the signs that quote lines.
+const SEPARATOR: Class = Class::of(b" ,\n\r\t>?|*");
+const SEPARATOR_LEN_MAX: usize = 8;
+const PARTS_MAX: usize = 6;
+const WORDS_MAX: usize = 5;
 
-/// Where the address that has a street up to `end` ends. The same place if nothing joins.
-pub(super) fn end_of(view: &View<'_>, end: usize) -> usize {
-    let unit_end = unit(view, end).unwrap_or(end);
-    town(view, unit_end).unwrap_or(unit_end)
+/// A part of an address.
+struct Part {
+    end: usize,
+    /// Whether it ends with a code of the post.
+    has_code: bool,
+    is_unit: bool,
 }
 
-/// Where the number of a part of the house ends.
-fn unit(view: &View<'_>, from: usize) -> Option<usize> {
-    let word_at = gap(view, from)?;
-    let mut pos = word_at;
-    if view.at(pos) != b'#' {
-        let word_end = view.run_up_to(pos, 12, Class::ALPHA);
-        if !words::has(UNITS, view.bytes(pos, word_end)) {
-            return None;
-        }
-        pos = view.run_up_to(word_end, 2, Class::of(b". "));
-    }
-    pos = view.run_up_to(pos, 2, Class::of(b"# "));
-    let end = view.run_up_to(pos, 7, Class::ALNUM.with(b"-"));
-    let numbered = view.bytes(pos, end).iter().any(u8::is_ascii_digit) || end == pos + 1;
-    (numbered && end < pos + 7).then_some(end)
-}
-
-/// Where a town with a state or postal code ends.
-fn town(view: &View<'_>, from: usize) -> Option<usize> {
-    let mut pos = from;
-    let mut best = None;
-    let mut names = 0;
-    let mut code_before = false;
-    for _ in 0..TOKENS_MAX {
-        let Some(start) = gap(view, pos) else { break };
-        let end = view.run_up_to(start, 24, TOKEN);
-        let token = view.bytes(start, end);
-        let Some(&first) = token.first() else { break };
-        let digits = token.iter().filter(|byte| byte.is_ascii_digit()).count();
-        if is_zip(token) {
-            if names > 0 {
-                return Some(end);
-            }
-            code_before = true;
-        } else if digits > 0 {
-            match split_code_end(view, start, end) {
-                Some(code_end) if names > 0 => return Some(code_end),
-                Some(code_end) => {
-                    code_before = true;
-                    pos = code_end;
-                    continue;
-                }
-                None => break,
-            }
-        } else if names > 0 && token.iter().all(u8::is_ascii_uppercase) && words::has(STATES, token) {
-            best = Some(end);
-        } else if first.is_ascii_uppercase() || first >= 0x80 || words::has(words::SMALL, token) && names > 0
-        {
-            names += 1;
-            if code_before {
-                best = Some(end);
-                if view.at(end) != b' ' {
-                    break;
-                }
-            }
-        } else if !(words::has(STATES, token) && names > 0) {
+/// Where the address ends whose street ends at `end`. Towns belong to it as far as a code of the post follows.
+pub(super) fn with_tail(view: &View<'_>, end: usize) -> usize {
+    let mut known = with_direction(view, end);
+    let mut pos = known;
+    for _ in 0..PARTS_MAX {
+        let start = view.run_up_to(pos, SEPARATOR_LEN_MAX, SEPARATOR);
+        if start == pos {
             break;
         }
-        pos = end;
+        let Some(part) = part_at(view, start) else { break };
+        pos = part.end;
+        if part.has_code || part.is_unit {
+            known = part.end;
+        }
+        if part.has_code {
+            break;
+        }
     }
-    best
+    known
 }
 
-/// Whether `token` is a postal code of digits: four, five, five and four, or two and three.
-pub(super) fn is_zip(token: &[u8]) -> bool {
-    let hyphen_at = token.iter().position(|&byte| byte == b'-');
-    let shaped = match hyphen_at {
-        None => matches!(token.len(), 4 | 5),
-        Some(5) => token.len() == 10,
-        Some(2) => token.len() == 6,
-        Some(4) => token.len() == 8,
-        Some(_) => false,
+/// Where the code of the post ends that the parts behind `end` lead to, if they do.
+pub(super) fn code_behind(view: &View<'_>, end: usize) -> Option<usize> {
+    let reached = with_tail(view, end);
+    let code = reached - view.back(reached, Class::DIGIT);
+    (reached > end && matches!(code, 4 | 5)).then_some(reached)
+}
+
+fn with_direction(view: &View<'_>, end: usize) -> usize {
+    if view.at(end) != b' ' {
+        return end;
+    }
+    let Some(token) = Token::at(view, end + 1) else { return end };
+    let is_over = !view.at(token.end_with_dot(view)).is_ascii_alphanumeric();
+    if token.kind == Kind::Capital && is_over && token.is(view, is_direction) { token.end } else { end }
+}
+
+/// The part that begins at `start`.
+fn part_at(view: &View<'_>, start: usize) -> Option<Part> {
+    if let Some(end) = unit_at(view, start) {
+        return Some(Part { end, has_code: false, is_unit: true });
+    }
+    let mut token = Token::at(view, start)?;
+    let mut part = Part { end: token.end, has_code: false, is_unit: false };
+    let mut words = 0;
+    for _ in 0..WORDS_MAX {
+        match token.kind {
+            Kind::Number => {
+                part.has_code = matches!(token.len(), 4 | 5);
+                if part.has_code {
+                    part.end = with_plus4(view, token.end);
+                    part.end = if words == 0 { with_town(view, part.end) } else { part.end };
+                }
+                break;
+            }
+            Kind::Mixed => break,
+            Kind::Capital => {}
+            Kind::Small if words > 0 && token.is(view, is_particle) => {}
+            Kind::Small => break,
+        }
+        if token.kind != Kind::Number && words > 0 && unit_at(view, token.start).is_some() {
+            break;
+        }
+        words += 1;
+        part.end = token.end;
+        let Some(next) = token.next(view) else { break };
+        token = next;
+    }
+    (words > 0 || part.has_code).then_some(part)
+}
+
+/// Where the town ends that stands behind its code on the same line.
+fn with_town(view: &View<'_>, code_end: usize) -> usize {
+    let mut end = code_end;
+    for _ in 0..3 {
+        let Some(token) = Token::at(view, end + 1).filter(|_| view.at(end) == b' ') else { break };
+        if token.kind != Kind::Capital {
+            break;
+        }
+        end = token.end;
+    }
+    end
+}
+
+/// Where a zip code ends that may go on with four more digits.
+fn with_plus4(view: &View<'_>, end: usize) -> usize {
+    let more = view.run_up_to(end + 1, 5, Class::DIGIT);
+    if view.at(end) == b'-' && more == end + 5 { more } else { end }
+}
+
+/// Where the unit that begins at `start` ends: `Apt. 4`, `Suite C`, `# 12`.
+pub(super) fn unit_at(view: &View<'_>, start: usize) -> Option<usize> {
+    let number_at = if view.at(start) == b'#' {
+        start + 1 + usize::from(view.at(start + 1) == b' ')
+    } else {
+        let token = Token::at(view, start).filter(|token| token.is(view, is_unit))?;
+        let end = token.end_with_dot(view);
+        let end = if view.at(end) == b' ' { end + 1 } else { return None };
+        if view.at(end) == b'#' { end + 1 + usize::from(view.at(end + 1) == b' ') } else { end }
     };
-    shaped && token.iter().enumerate().all(|(idx, byte)| byte.is_ascii_digit() || Some(idx) == hyphen_at)
+    let end = view.run_up_to(number_at, 6, Class::ALNUM.with(b"-"));
+    let number = view.bytes(number_at, end);
+    let is_number = number.iter().any(u8::is_ascii_digit) || matches!(number, [b'A'..=b'Z']);
+    (is_number && !Class::WORD.has(view.at(end))).then_some(end)
 }
 
-/// Where a British or Canadian postal code ends whose first part is the token from `start` to `end`.
-pub(super) fn split_code_end(view: &View<'_>, start: usize, end: usize) -> Option<usize> {
-    let head = view.bytes(start, end);
-    let lettered = head.first().is_some_and(u8::is_ascii_uppercase);
-    if !lettered || !(2..=4).contains(&head.len()) || view.at(end) != b' ' {
+/// Where the town's name begins that ends before the separator at `end`, or `end` if there is none.
+pub(super) fn town_before(view: &View<'_>, end: usize) -> usize {
+    let mut start = end;
+    let mut pos = view.back(end, Class::of(b", ").with(b"\n"));
+    if pos + 3 < end {
+        return end;
+    }
+    for _ in 0..3 {
+        let Some(token) = Token::before(view, pos).filter(|token| token.kind == Kind::Capital) else { break };
+        start = token.start;
+        if view.before(start) != b' ' || start == 0 {
+            break;
+        }
+        pos = start - 1;
+    }
+    start
+}
+
+/// Whether a state and its zip code stand around the space at `space`; where the code ends.
+pub(super) fn state_and_zip(view: &View<'_>, space: usize) -> Option<usize> {
+    if space < 3 || !is_state(view.at(space - 2), view.at(space - 1)) {
         return None;
     }
-    let tail_end = view.run_up_to(end + 1, 4, Class::ALNUM);
-    let [a, b, c] = view.bytes(end + 1, tail_end) else { return None };
-    let british = b.is_ascii_uppercase() && c.is_ascii_uppercase();
-    let canadian = head.len() == 3 && b.is_ascii_uppercase() && c.is_ascii_digit();
-    (a.is_ascii_digit() && (british || canadian)).then_some(tail_end)
-}
-
-/// Where the next token begins: behind spaces, a comma, one line break.
-fn gap(view: &View<'_>, from: usize) -> Option<usize> {
-    let mut pos = from;
-    let mut breaks = 0;
-    while pos - from < 4 && matches!(view.at(pos), b' ' | b',' | b'\n' | b'.') {
-        breaks += usize::from(view.at(pos) == b'\n');
-        pos += 1;
-    }
-    (pos > from && breaks <= 1).then_some(pos)
+    let upper = view.at(space - 1).is_ascii_uppercase() && view.at(space - 2).is_ascii_uppercase();
+    let end = view.run_up_to(space + 1, 6, Class::DIGIT);
+    let apart = Class::of(b" ,\n").has(view.at(space - 3));
+    let decimal = view.at(end) == b'.' && view.at(end + 1).is_ascii_digit();
+    let whole = end == space + 6 && !decimal && !Class::WORD.with(b":").has(view.at(end));
+    (upper && apart && whole).then(|| with_plus4(view, end))
 }

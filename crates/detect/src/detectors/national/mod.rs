@@ -165,7 +165,7 @@ impl Row {
             lead: 2,
             swallow: None,
             yields_to_ids: false,
-            bounded: true,
+            bounded: ByteSet::DIGIT,
             find: Find::Kind(Kind {
                 forms: self.forms,
                 bare: self.bare,

@@ -8,7 +8,7 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, Triggers};
+use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
 use crate::view::{Class, View};
 
 mod cues;
@@ -50,7 +50,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: ByteSet::ALPHA,
         find: Find::Code(find_name),
     },
     Detector {
@@ -72,7 +72,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 8,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: NEVER,
         find: Find::Code(find_introduction),
     },
     Detector {
@@ -91,7 +91,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: false,
+        bounded: ByteSet::ALPHA,
         find: Find::Code(find_given),
     },
 ];
