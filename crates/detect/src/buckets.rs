@@ -4,7 +4,7 @@
 //! everything. How often a bucket reports is estimated from a rough model of what texts are made of; each window in
 //! turn, the commonest first, goes where it adds least.
 
-use obelus_json::filter::{BUCKETS, ByteSet, OFFSETS, Window};
+use obelus_json::filter::{BUCKETS, ByteSet, OFFSETS, WORD_BUCKETS, Window};
 
 /// How many windows are the length of a window.
 const PLACES: usize = OFFSETS.len();
@@ -63,18 +63,21 @@ struct Bucket {
     cost: f32,
 }
 
-/// The bucket of each window.
-pub(crate) fn assign(windows: &[Window]) -> Vec<u8> {
+/// The bucket of each window; those that are said to begin words get one that is reported there only.
+pub(crate) fn assign(windows: &[(Window, bool)]) -> Vec<u8> {
     let model = Model::new();
-    let alone: Vec<f32> = windows.iter().map(|window| Bucket::EMPTY.with(window, &model).cost).collect();
+    let alone: Vec<f32> = windows.iter().map(|(window, _)| Bucket::EMPTY.with(window, &model).cost).collect();
     let mut order: Vec<usize> = (0..windows.len()).collect();
     order.sort_by(|&left, &right| alone[right].total_cmp(&alone[left]));
     let mut buckets = [Bucket::EMPTY; BUCKETS];
     let mut assigned = vec![0; windows.len()];
     for idx in order {
-        let grown = buckets.iter().map(|bucket| bucket.with(&windows[idx], &model));
+        let (window, begins_words) = &windows[idx];
+        let grown = buckets.iter().map(|bucket| bucket.with(window, &model));
         let added = grown.zip(&buckets).map(|(grown, bucket)| (grown, grown.cost - bucket.cost));
-        let best = (0u8..).zip(added).min_by(|(_, (_, left)), (_, (_, right))| left.total_cmp(right));
+        let fitting =
+            (0u8..).zip(added).filter(|(bucket, _)| (usize::from(*bucket) >= WORD_BUCKETS) == *begins_words);
+        let best = fitting.min_by(|(_, (_, left)), (_, (_, right))| left.total_cmp(right));
         if let Some((bucket, (grown, _))) = best {
             buckets[usize::from(bucket)] = grown;
             assigned[idx] = bucket;

@@ -29,7 +29,7 @@ use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
 use crate::buckets;
 use crate::detector::{BEHIND_MAX, Detector, Find, NEVER, Triggers};
 use crate::detectors::national::Kinds;
-use crate::detectors::{self, ALL, is_surely_glued, token_skip};
+use crate::detectors::{self, ALL, token_skip};
 use crate::encoded::{self, Encoding};
 use crate::view::{Class, View};
 
@@ -45,6 +45,9 @@ const ASCII: usize = 128;
 
 /// The length of the pieces in which a secret beyond its detector's reach is reported.
 const SWALLOW_LEN: usize = 4096;
+
+/// Letters and digits.
+const ANY_WORD: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT);
 
 /// Index into [`Detectors::detectors`].
 pub type RuleIx = u16;
@@ -112,8 +115,8 @@ pub struct Detectors {
     /// All windows, those of one detector together.
     windows: Vec<Asked>,
     /// For each bucket and first byte, which windows may hold there: the filter only says that one of them
-    /// nearly does. Once for beginnings of words, once for places in the middle of one.
-    asked: [Vec<Vec<u16>>; 2],
+    /// nearly does.
+    asked: Vec<Vec<u16>>,
     lead_max: usize,
     card: Option<RuleIx>,
     kinds: Kinds,
@@ -134,25 +137,29 @@ impl Detectors {
                     continue;
                 }
             }
-            let asked = |window| Asked { window, whom: Whom::Detector(rule), bounded: detector.bounded };
+            let bounded = if begins_words(detector) { ANY_WORD } else { detector.bounded };
+            let asked = |window| Asked { window, whom: Whom::Detector(rule), bounded };
             windows.extend(windows_of(detector).into_iter().map(asked));
         }
-        let encoded = |&(window, encoding)| Asked { window, whom: Whom::Encoding(encoding), bounded: NEVER };
+        let encoded = |&(window, encoding)| Asked {
+            window,
+            whom: Whom::Encoding(encoding),
+            bounded: if encoding == Encoding::Base64 { ANY_WORD } else { NEVER },
+        };
         windows.extend(encoded::WINDOWS.iter().map(encoded));
-        let shapes: Vec<Window> = windows.iter().map(|asked| asked.window).collect();
+        let shapes: Vec<(Window, bool)> =
+            windows.iter().map(|asked| (asked.window, asked.begins_words())).collect();
         let buckets = buckets::assign(&shapes);
-        let mut asked = [(); 2].map(|()| vec![Vec::new(); BUCKETS * ASCII]);
-        for ((ix, window), bucket) in (0..).zip(&shapes).zip(&buckets) {
+        let mut asked = vec![Vec::new(); BUCKETS * ASCII];
+        for ((ix, (window, _)), bucket) in (0..).zip(&shapes).zip(&buckets) {
             for byte in (0..128).filter(|&byte| window.sets[0].contains(byte)) {
-                let place = asked_at(usize::from(*bucket), byte);
-                asked[0][place].push(ix);
-                if !windows[usize::from(ix)].bounded.contains(byte) {
-                    asked[1][place].push(ix);
-                }
+                asked[asked_at(usize::from(*bucket), byte)].push(ix);
             }
         }
         Detectors {
-            filter: Filter::new(&shapes.into_iter().zip(buckets).collect::<Vec<_>>()),
+            filter: Filter::new(
+                &shapes.into_iter().map(|(window, _)| window).zip(buckets).collect::<Vec<_>>(),
+            ),
             windows,
             asked,
             lead_max: detectors.iter().map(|detector| detector.lead).fold(encoded::LEAD, usize::max),
@@ -220,11 +227,10 @@ impl Detectors {
     #[inline]
     fn ask_all(&self, buckets: u32, piece: Piece<'_>, at: usize, answer: &mut impl FnMut(Answer)) {
         let first = piece.text[at];
-        let asked = &self.asked[usize::from(is_surely_glued(piece.text, at))];
         let mut bits = buckets;
         while bits != 0 {
             let mut last = None;
-            for &ix in &asked[asked_at(bits.trailing_zeros() as usize, first)] {
+            for &ix in &self.asked[asked_at(bits.trailing_zeros() as usize, first)] {
                 let Asked { window, whom, .. } = &self.windows[usize::from(ix)];
                 if last == Some(*whom) || !holds(window, piece.text, at) {
                     continue;
@@ -421,6 +427,13 @@ struct Asked {
     bounded: ByteSet,
 }
 
+impl Asked {
+    /// Whether the window holds nothing in the middle of a word or number.
+    fn begins_words(&self) -> bool {
+        (0..128).filter(|&byte| self.window.sets[0].contains(byte)).all(|byte| self.bounded.contains(byte))
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Whom {
     Detector(RuleIx),
@@ -525,6 +538,14 @@ fn asked_at(bucket: usize, first: u8) -> usize {
 fn holds(window: &Window, text: &[u8], at: usize) -> bool {
     let byte = |offset: usize| text.get(at + offset).copied().unwrap_or(0);
     window.sets.iter().zip(OFFSETS).all(|(set, offset)| set.contains(byte(offset) & 0x7F))
+}
+
+/// Whether the detector looks for the beginning of literals that are nothing in the middle of a word.
+fn begins_words(detector: &Detector) -> bool {
+    let (Triggers::Literals(literals), Find::Token(body)) = (detector.triggers, detector.find) else {
+        return false;
+    };
+    body.edge == Class::WORD && literals.iter().all(|literal| token_skip(literal) == 0)
 }
 
 /// The shapes at which `detector` looks.

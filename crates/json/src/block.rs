@@ -1,5 +1,7 @@
 //! A block of 64 bytes as bit masks: bit *i* speaks of byte *i*.
 
+use crate::filter::{Candidates, WordCarry};
+
 /// What the vector code says of 64 bytes, each on its own.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Bytes {
@@ -11,8 +13,8 @@ pub(crate) struct Bytes {
     pub(crate) structure: u64,
     pub(crate) space: u64,
     pub(crate) non_ascii: u64,
-    /// The filter reports a bucket here.
-    pub(crate) candidate: u64,
+    /// What the filter says.
+    pub(crate) candidates: Candidates,
 }
 
 /// What is carried from one block to the next.
@@ -24,6 +26,8 @@ pub(crate) struct Carry {
     pub(crate) in_string: u64,
     /// 1 if the last byte belongs to a scalar.
     pub(crate) scalar: u64,
+    /// What the filter needs of the bytes before.
+    pub(crate) word: WordCarry,
 }
 
 /// What the bytes of a block are in their context.

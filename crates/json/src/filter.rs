@@ -76,6 +76,10 @@ const BANKS: usize = 4;
 /// How many buckets windows share.
 pub const BUCKETS: usize = 8 * BANKS;
 
+/// The first of the buckets that are not reported in the middle of a word: behind a letter or digit of ASCII, unless
+/// that may belong to an escape (`\\n`, `%20`).
+pub const WORD_BUCKETS: usize = 8 * (BANKS - 1);
+
 /// One shape: a set for each of [`OFFSETS`].
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
@@ -106,6 +110,39 @@ impl Window {
             idx += 1;
         }
         Window { sets: all }
+    }
+}
+
+/// What the filter and the words of a block say.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Candidates {
+    /// Positions with a bucket below [`WORD_BUCKETS`].
+    pub(crate) free: u64,
+    /// Positions with another one.
+    pub(crate) bounded: u64,
+    /// Letters and digits.
+    pub(crate) word: u64,
+    /// Backslashes and percent signs.
+    pub(crate) escape: u64,
+}
+
+/// What is carried from block to block.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WordCarry {
+    word: u64,
+    escape: u64,
+}
+
+impl Candidates {
+    /// The positions that are reported, and those in the middle of a word. Before the first block nothing is known,
+    /// so that more may be reported.
+    #[inline(always)]
+    pub(crate) fn reported(&self, carry: &mut WordCarry) -> (u64, u64) {
+        let back = |bits: u64, before: u64, len: u32| bits << len | before >> (64 - len);
+        let escaped = back(self.escape, carry.escape, 2) | back(self.escape, carry.escape, 3);
+        let in_word = back(self.word, carry.word, 1) & !escaped;
+        *carry = WordCarry { word: self.word, escape: self.escape };
+        (self.free | self.bounded & !in_word, in_word)
     }
 }
 
@@ -186,7 +223,8 @@ impl Filter {
         self.wide.iter().zip(OFFSETS).fold(u32::MAX, |all, (table, offset)| all & bits(byte(offset), table))
     }
 
-    /// Calls `found(position, buckets)` for every candidate in `text[from..]`, in order.
+    /// Calls `found(position, buckets)` for every candidate in `text[from..]`, in order; the buckets are those of
+    /// [`Filter::buckets_at`], though some of them alone would not have been reported there.
     #[inline]
     pub fn candidates(&self, arch: Arch, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
         arch.candidates(self, text, from, found);
@@ -200,6 +238,7 @@ impl Filter {
         mut found: impl FnMut(usize, u32),
     ) {
         let mut base = from;
+        let mut carry = WordCarry::default();
         let mut padded = [0; 64 + SPAN];
         while base < text.len() {
             let rest = &text[base..];
@@ -207,12 +246,15 @@ impl Filter {
                 Some(block) => (block, u64::MAX),
                 None => (pad(rest, &mut padded), live_bits(rest.len())),
             };
-            let mut bits = arch::candidates::<V>(self, block) & live;
+            let (reported, in_word) = arch::candidates::<V>(self, block).reported(&mut carry);
+            let mut bits = reported & live;
             while bits != 0 {
-                let at = base + bits.trailing_zeros() as usize;
+                let bit = bits.trailing_zeros();
                 bits &= bits - 1;
+                let at = base + bit as usize;
                 let buckets = self.buckets_at(text, at);
-                if buckets != 0 {
+                let is_bounded = buckets & ((1 << WORD_BUCKETS) - 1) == 0 && in_word >> bit & 1 == 1;
+                if buckets != 0 && !is_bounded {
                     found(at, buckets);
                 }
             }

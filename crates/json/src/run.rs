@@ -171,7 +171,7 @@ impl<'r, V: Visitor> Run<'r, V> {
             escape: bytes.backslash,
             unicode,
             non_ascii: bytes.non_ascii,
-            candidate: bytes.candidate,
+            candidate: bytes.candidates.reported(&mut self.carry.word).0,
         };
         let mut events = (block.quote | block.structure | block.scalar_start | bad) & live;
         // A local variable, so that it stays in a register from step to step.

@@ -112,13 +112,6 @@ fn is_glued(view: &View<'_>, pos: usize) -> bool {
     !(escape || percent && Class::HEX.has(before))
 }
 
-/// Whether `is_glued` holds for sure, told from three bytes.
-#[inline]
-pub(crate) fn is_surely_glued(text: &[u8], at: usize) -> bool {
-    let back = |len: usize| at.checked_sub(len).and_then(|pos| text.get(pos)).copied().unwrap_or(0);
-    back(1).is_ascii_alphanumeric() && !matches!(back(2), b'%' | b'\\') && back(3) != b'%'
-}
-
 /// The number that `len` digits at `from` spell, if they are digits.
 fn number_at(view: &View<'_>, from: usize, len: usize) -> Option<u32> {
     (from..from + len).try_fold(0, |value, pos| {

@@ -56,7 +56,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: ByteSet::DIGIT,
+        bounded: ByteSet::ALPHA.or(ByteSet::DIGIT),
         find: Find::Code(find_base58),
     },
     Detector {
@@ -91,7 +91,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: ByteSet::DIGIT,
+        bounded: ByteSet::ALPHA.or(ByteSet::DIGIT),
         find: Find::Code(find_bech32),
     },
     Detector {
@@ -128,7 +128,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: ByteSet::DIGIT,
+        bounded: ByteSet::ALPHA.or(ByteSet::DIGIT),
         find: Find::Code(find_ethereum),
     },
 ];

@@ -9,7 +9,7 @@ mod x86_64;
 
 use crate::block::Bytes;
 use crate::error::Fault;
-use crate::filter::{Filter, SPAN};
+use crate::filter::{Candidates, Filter, SPAN};
 use crate::lexeme::Visitor;
 use crate::lexer::{Lexer, Progress};
 use scalar::Scalar;
@@ -24,11 +24,11 @@ pub(crate) trait Vector {
     /// * The machine has the features of the implementation.
     unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes;
 
-    /// The positions at which the filter reports a bucket.
+    /// What the filter says of each position.
     ///
     /// # Safety
     /// * The machine has the features of the implementation.
-    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64;
+    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates;
 }
 
 /// All masks of a block.
@@ -39,9 +39,9 @@ pub(crate) fn bytes<V: Vector>(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes
     unsafe { V::bytes(filter, text) }
 }
 
-/// The positions of a block at which the filter reports a bucket.
+/// What the filter says of each position of a block.
 #[inline(always)]
-pub(crate) fn candidates<V: Vector>(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64 {
+pub(crate) fn candidates<V: Vector>(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
     // SAFETY: as for `bytes`.
     unsafe { V::candidates(filter, text) }
 }

@@ -2,7 +2,7 @@
 
 use super::Vector;
 use crate::block::Bytes;
-use crate::filter::{Filter, SPAN};
+use crate::filter::{Candidates, Filter, SPAN, WORD_BUCKETS};
 
 /// No vectors.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +11,7 @@ pub(crate) struct Scalar;
 impl Vector for Scalar {
     #[inline(always)]
     unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes {
-        let mut bytes = Bytes { candidate: positions(filter, text), ..Bytes::default() };
+        let mut bytes = Bytes { candidates: candidates(filter, text), ..Bytes::default() };
         for (idx, &byte) in text[..64].iter().enumerate() {
             let bit = 1 << idx;
             match byte {
@@ -32,18 +32,20 @@ impl Vector for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64 {
-        positions(filter, text)
+    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
+        candidates(filter, text)
     }
 }
 
-/// The positions at which the filter reports a bucket.
-fn positions(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64 {
-    let mut bits = 0;
-    for idx in 0..64 {
-        if filter.buckets_at(text, idx) != 0 {
-            bits |= 1 << idx;
-        }
+fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
+    let mut found = Candidates::default();
+    for (idx, byte) in text[..64].iter().enumerate() {
+        let bit = |holds: bool| u64::from(holds) << idx;
+        let buckets = filter.buckets_at(text, idx);
+        found.free |= bit(buckets & ((1 << WORD_BUCKETS) - 1) != 0);
+        found.bounded |= bit(buckets >> WORD_BUCKETS != 0);
+        found.word |= bit(byte.is_ascii_alphanumeric());
+        found.escape |= bit(matches!(byte, b'\\' | b'%'));
     }
-    bits
+    found
 }

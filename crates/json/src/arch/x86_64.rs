@@ -5,7 +5,7 @@
 
 use super::Vector;
 use crate::block::Bytes;
-use crate::filter::{BUCKETS, Filter, OFFSETS, SPAN};
+use crate::filter::{BUCKETS, Candidates, Filter, OFFSETS, SPAN, WORD_BUCKETS};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
@@ -70,14 +70,14 @@ impl Vector for Avx2 {
             space: join(low[4], high[4]),
             non_ascii: join(low[5], high[5]),
             // SAFETY: the same features.
-            candidate: unsafe { Self::candidates(filter, text) },
+            candidates: unsafe { Self::candidates(filter, text) },
         }
     }
 
     /// Half a byte at a time: a bucket survives if both halves may belong to it, which reports more than there is.
     #[target_feature(enable = "avx2,bmi1")]
     #[inline]
-    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64 {
+    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
         // SAFETY: the caller has AVX2; the last load begins at 32 + OFFSETS[7] = 32 + SPAN - 1 and ends at
         // 64 + SPAN - 1; the tables are 16 bytes each.
         unsafe {
@@ -100,10 +100,32 @@ impl Vector for Avx2 {
                 }
             }
             let none = hits.map(|banks| {
-                let any = banks.into_iter().fold(zero, |any, hits| _mm256_or_si256(any, hits));
-                _mm256_movemask_epi8(_mm256_cmpeq_epi8(any, zero))
+                let (free, bounded) = banks.split_at(WORD_BUCKETS / 8);
+                let none = |banks: &[__m256i]| {
+                    let any = banks.iter().fold(zero, |any, hits| _mm256_or_si256(any, *hits));
+                    _mm256_movemask_epi8(_mm256_cmpeq_epi8(any, zero))
+                };
+                (none(free), none(bounded))
             });
-            !join(none[0], none[1])
+            let words = [0, 32].map(|at| {
+                let v = _mm256_loadu_si256(text.as_ptr().add(at).cast());
+                let eq = |byte: u8| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed()));
+                let among = |v: __m256i, first: u8, last: u8| {
+                    let distance = _mm256_sub_epi8(v, _mm256_set1_epi8(first.cast_signed()));
+                    let limit = _mm256_set1_epi8((last - first).cast_signed());
+                    _mm256_cmpeq_epi8(_mm256_min_epu8(distance, limit), distance)
+                };
+                let folded = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
+                let word = _mm256_or_si256(among(folded, b'a', b'z'), among(v, b'0', b'9'));
+                let escape = _mm256_or_si256(eq(b'\\'), eq(b'%'));
+                (_mm256_movemask_epi8(word), _mm256_movemask_epi8(escape))
+            });
+            Candidates {
+                free: !join(none[0].0, none[1].0),
+                bounded: !join(none[0].1, none[1].1),
+                word: join(words[0].0, words[1].0),
+                escape: join(words[0].1, words[1].1),
+            }
         }
     }
 }
@@ -125,7 +147,7 @@ impl Vector for Avx512 {
                 structure: eq_folded(b'{') | eq_folded(b'}') | eq(b':') | eq(b','),
                 space: eq(b' ') | eq(b'\n') | eq(b'\t') | eq(b'\r'),
                 non_ascii: _mm512_movepi8_mask(v),
-                candidate: Self::candidates(filter, text),
+                candidates: Self::candidates(filter, text),
             }
         }
     }
@@ -133,7 +155,7 @@ impl Vector for Avx512 {
     /// A whole byte at a time: two registers hold a table of 128.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
     #[inline]
-    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> u64 {
+    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
         // SAFETY: the entry point has AVX-512 VBMI; the last load begins at OFFSETS[7] = SPAN - 1 and ends at
         // 64 + SPAN - 1; each table is 128 bytes.
         unsafe {
@@ -146,8 +168,24 @@ impl Vector for Avx512 {
                     *hits = _mm512_and_si512(*hits, _mm512_permutex2var_epi8(low, v, high));
                 }
             }
-            let hits = hits.into_iter().fold(_mm512_setzero_si512(), |any, hits| _mm512_or_si512(any, hits));
-            _mm512_test_epi8_mask(hits, hits)
+            let (free, bounded) = hits.split_at(WORD_BUCKETS / 8);
+            let any = |banks: &[__m512i]| {
+                let any = banks.iter().fold(_mm512_setzero_si512(), |any, hits| _mm512_or_si512(any, *hits));
+                _mm512_test_epi8_mask(any, any)
+            };
+            let v = _mm512_loadu_si512(text.as_ptr().cast());
+            let eq = |byte: u8| _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(byte.cast_signed()));
+            let among = |v: __m512i, first: u8, count: u8| {
+                let distance = _mm512_sub_epi8(v, _mm512_set1_epi8(first.cast_signed()));
+                _mm512_cmplt_epu8_mask(distance, _mm512_set1_epi8(count.cast_signed()))
+            };
+            let folded = _mm512_or_si512(v, _mm512_set1_epi8(0x20));
+            Candidates {
+                free: any(free),
+                bounded: any(bounded),
+                word: among(folded, b'a', 26) | among(v, b'0', 10),
+                escape: eq(b'\\') | eq(b'%'),
+            }
         }
     }
 }
