@@ -25,6 +25,8 @@ pub(crate) const LEAD: usize = 64;
 
 /// How short a run may be, in decoded bytes.
 const RUN_LEN_MIN: usize = 10;
+/// How few digits among signs are worth a look.
+const DIGITS_MIN: usize = 8;
 /// How many decoded bytes tell whether a run is text.
 const GLANCE_LEN: usize = 9;
 
@@ -87,7 +89,7 @@ impl Encoding {
     pub(crate) fn ahead(self) -> usize {
         match self {
             Encoding::Base64 | Encoding::Hex => 4096,
-            Encoding::Percent | Encoding::Html => 384,
+            Encoding::Percent | Encoding::Html => 192,
             Encoding::QuotedPrintable => 128,
         }
     }
@@ -151,6 +153,11 @@ fn value_64(byte: u8) -> Option<u32> {
 }
 
 fn base64(view: &View<'_>, at: usize) -> Option<Decoded> {
+    // The signs of the alphabet divide paths, too; far into a run the beginning was asked for already.
+    let is_divided = matches!(view.before(at), b'+' | b'/' | b'-' | b'_');
+    if is_divided && at - view.back(at, Class::ALNUM.with(b"+/-_")) >= LEAD {
+        return None;
+    }
     let mut glance = [0; GLANCE_LEN];
     for (group, bytes) in glance.chunks_mut(3).enumerate() {
         let from = at + 4 * group;
@@ -194,6 +201,11 @@ fn hex(view: &View<'_>, at: usize) -> Option<Decoded> {
     }
     let gap = usize::from(Class::of(b" :-").has(view.at(at + 2)));
     let pair = |pos: usize| Some(half(view.at(pos))? << 4 | half(view.at(pos + 1))?);
+    // The pair before was asked for already and saw this one.
+    let before = at.checked_sub(3).filter(|_| gap == 1 && view.before(at) == view.at(at + 2)).and_then(pair);
+    if before.is_some_and(|byte| is_text(&[byte])) {
+        return None;
+    }
     let mut glance = [0; GLANCE_LEN];
     for (idx, byte) in glance.iter_mut().enumerate() {
         *byte = pair(at + idx * (2 + gap))?;
@@ -231,12 +243,15 @@ fn signs(encoding: Encoding, view: &View<'_>, at: usize) -> Option<Decoded> {
         _ => quoted(view, pos),
     };
     let (byte, _) = sign(at)?;
-    // Signs that only parts of addresses and numbers are made of; a space or slash says nothing.
-    if !byte.is_none_or(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.')) {
+    if !byte.is_none_or(may_matter) {
         return None;
     }
-    // The sign before was asked for already and saw this one; only an address is looked for again and again.
-    if byte != Some(b'@') && follows_sign(encoding, at, sign) {
+    // An address with nothing but its sign behind percent signs is found as it stands.
+    if encoding == Encoding::Percent && byte == Some(b'@') {
+        return None;
+    }
+    // The sign before was asked for already and saw this one.
+    if follows_sign(encoding, at, sign) {
         return None;
     }
     let base = at.saturating_sub(LEAD);
@@ -258,7 +273,14 @@ fn signs(encoding: Encoding, view: &View<'_>, at: usize) -> Option<Decoded> {
         decoded.text.extend(put);
         pos += len;
     }
-    Some(decoded)
+    // Addresses and numbers are what people hide so; reading every text would let bait cost too much.
+    let digits = decoded.text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    (digits >= DIGITS_MIN || decoded.text.contains(&b'@')).then_some(decoded)
+}
+
+/// Whether a decoded sign may be part of an address or a number; a space or slash says nothing.
+fn may_matter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.')
 }
 
 /// Whether a sign that may be part of something ends at `at`.
@@ -268,9 +290,9 @@ fn follows_sign(encoding: Encoding, at: usize, sign: impl Fn(usize) -> Option<Si
         Encoding::Html => 4..=8,
         _ => 3..=3,
     };
-    lens.filter(|&len| len <= at).any(|len| {
-        matches!(sign(at - len), Some((Some(byte), sign_len)) if sign_len == len && byte.is_ascii_alphanumeric())
-    })
+    lens.filter(|&len| len <= at).any(
+        |len| matches!(sign(at - len), Some((Some(byte), sign_len)) if sign_len == len && may_matter(byte)),
+    )
 }
 
 /// What the percent sign at `pos` encodes, through `depth` more encodings.
