@@ -15,6 +15,7 @@ use std::ops::Range;
 use obelus_json::filter::{ByteSet, Window};
 use obelus_json::map::OffsetMap;
 
+use crate::detectors::is_glued;
 use crate::view::{Class, View};
 
 /// How deep texts are decoded that lie in each other.
@@ -153,6 +154,11 @@ fn value_64(byte: u8) -> Option<u32> {
 }
 
 fn base64(view: &View<'_>, at: usize) -> Option<Decoded> {
+    // In a decoded text every position is asked about; a run read anew from each of its signs would take the square of
+    // its length.
+    if is_glued(view, at) {
+        return None;
+    }
     // The signs of the alphabet divide paths, too; far into a run the beginning was asked for already.
     let is_divided = matches!(view.before(at), b'+' | b'/' | b'-' | b'_');
     if is_divided && at - view.back(at, Class::ALNUM.with(b"+/-_")) >= LEAD {

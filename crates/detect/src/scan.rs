@@ -249,16 +249,23 @@ impl Detectors {
     /// filter may report buckets.
     #[inline]
     pub fn scan_at(&self, text: &[u8], positions: &[usize], base: usize, out: &mut Vec<Match>) {
-        let (first, piece) = (out.len(), Piece { text, ..Piece::default() });
-        for at in positions.iter().filter_map(|position| position.checked_sub(base)) {
-            self.ask_all(self.filter.buckets_at(text, at), piece, at, &mut |answer| {
+        let positions = positions.iter().filter_map(|position| position.checked_sub(base));
+        self.read_at(Piece { text, ..Piece::default() }, positions, out);
+    }
+
+    /// Appends the findings of a whole piece, of which candidates can only be at `positions`.
+    #[inline]
+    fn read_at(&self, piece: Piece<'_>, positions: impl Iterator<Item = usize>, out: &mut Vec<Match>) {
+        let first = out.len();
+        for at in positions {
+            self.ask_all(self.filter.buckets_at(piece.text, at), piece, at, &mut |answer| {
                 if let Answer::Match(found) = answer {
                     out.push(found);
                 }
             });
         }
         if out.len() > first {
-            self.conclude(piece, text.len(), &mut Carry::default(), out, first);
+            self.conclude(piece, piece.text.len(), &mut Carry::default(), out, first);
         }
     }
 
@@ -319,7 +326,8 @@ impl Detectors {
         }
         let Some(decoded) = decoded else { return Answer::Nothing };
         let mut out = Vec::new();
-        self.scan_decoded(&decoded.text, depth + 1, &mut out);
+        let inner = Piece { text: &decoded.text, depth: depth + 1, ..Piece::default() };
+        self.read_at(inner, 0..decoded.text.len(), &mut out);
         let found = out.iter().find_map(|found| Some((found.rule, decoded.source(found.start..found.end)?)));
         match found {
             Some((rule, span)) if span.start >= from && span.start < span.end => {
@@ -327,22 +335,6 @@ impl Detectors {
             }
             _ => Answer::Nothing,
         }
-    }
-
-    /// Appends the findings of a text that was decoded.
-    fn scan_decoded(&self, text: &[u8], depth: u8, out: &mut Vec<Match>) {
-        let piece = Piece { text, depth, ..Piece::default() };
-        for at in 0..text.len() {
-            let buckets = self.filter.buckets_at(text, at);
-            if buckets != 0 {
-                self.ask_all(buckets, piece, at, &mut |answer| {
-                    if let Answer::Match(found) = answer {
-                        out.push(found);
-                    }
-                });
-            }
-        }
-        self.conclude(piece, text.len(), &mut Carry::default(), out, 0);
     }
 
     /// Makes clusters of `out[first..]` and appends those that are final behind them.

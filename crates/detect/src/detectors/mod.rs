@@ -102,7 +102,7 @@ pub(crate) fn find(detector: &Detector, view: &View<'_>, at: usize) -> Option<Ra
 ///
 /// An escape is not: `%20` and `\n` end with a letter or digit that is not one.
 #[inline]
-fn is_glued(view: &View<'_>, pos: usize) -> bool {
+pub(crate) fn is_glued(view: &View<'_>, pos: usize) -> bool {
     let before = view.before(pos);
     if !Class::ALNUM.has(before) {
         return false;
