@@ -4,7 +4,7 @@
 //! everything. How often a bucket reports is estimated from a rough model of what texts are made of; each window in
 //! turn, the commonest first, goes where it adds least.
 
-use obelus_json::filter::{BUCKETS, ByteSet, OFFSETS, WORD_BUCKETS, Window};
+use obelus_json::filter::{BUCKETS, ByteSet, Exact, OFFSETS, WORD_BUCKETS, Window};
 
 /// How many windows are the length of a window.
 const PLACES: usize = OFFSETS.len();
@@ -63,27 +63,47 @@ struct Bucket {
     cost: f32,
 }
 
-/// The bucket of each window; those that are said to begin words get one that is reported there only.
-pub(crate) fn assign(windows: &[(Window, bool)]) -> Vec<u8> {
+/// What a bank of eight buckets costs at a position, in candidates.
+const BANK_COST: f32 = 0.003;
+
+/// The bucket of each window; those that are said to begin words get one that is reported there only. No more banks
+/// are used than pay.
+pub(crate) fn assign(windows: impl Iterator<Item = (Window, bool)>) -> Vec<u8> {
+    let windows: Vec<(Window, bool)> = windows.collect();
     let model = Model::new();
     let alone: Vec<f32> = windows.iter().map(|(window, _)| Bucket::EMPTY.with(window, &model).cost).collect();
     let mut order: Vec<usize> = (0..windows.len()).collect();
     order.sort_by(|&left, &right| alone[right].total_cmp(&alone[left]));
-    let mut buckets = [Bucket::EMPTY; BUCKETS];
+    let layouts =
+        (16..=BUCKETS).step_by(8).filter_map(|buckets| assign_to(buckets, &windows, &order, &model));
+    let best = layouts.min_by(|(left, _), (right, _)| left.total_cmp(right));
+    best.map(|(_, assigned)| assigned).unwrap_or_default()
+}
+
+/// The bucket of each of the windows, taken in order, among so many, and what a position costs then.
+fn assign_to(
+    buckets: usize,
+    windows: &[(Window, bool)],
+    order: &[usize],
+    model: &Model,
+) -> Option<(f32, Vec<u8>)> {
+    let mut grown = vec![Bucket::EMPTY; buckets];
+    let mut room = vec![Exact::CAPACITY; buckets];
     let mut assigned = vec![0; windows.len()];
-    for idx in order {
+    for &idx in order {
         let (window, begins_words) = &windows[idx];
-        let grown = buckets.iter().map(|bucket| bucket.with(window, &model));
-        let added = grown.zip(&buckets).map(|(grown, bucket)| (grown, grown.cost - bucket.cost));
-        let fitting =
-            (0u8..).zip(added).filter(|(bucket, _)| (usize::from(*bucket) >= WORD_BUCKETS) == *begins_words);
-        let best = fitting.min_by(|(_, (_, left)), (_, (_, right))| left.total_cmp(right));
-        if let Some((bucket, (grown, _))) = best {
-            buckets[usize::from(bucket)] = grown;
-            assigned[idx] = bucket;
-        }
+        let range = if *begins_words { 0..WORD_BUCKETS } else { WORD_BUCKETS..buckets };
+        let with = range
+            .filter(|bucket| room[*bucket] > 0)
+            .map(|bucket| (bucket, grown[bucket].with(window, model)));
+        let added = |(bucket, with): &(usize, Bucket)| with.cost - grown[*bucket].cost;
+        let (bucket, with) = with.min_by(|left, right| added(left).total_cmp(&added(right)))?;
+        grown[bucket] = with;
+        room[bucket] -= 1;
+        assigned[idx] = u8::try_from(bucket).ok()?;
     }
-    assigned
+    let reported: f32 = grown.iter().map(|bucket| bucket.cost).sum();
+    Some((reported + BANK_COST * (buckets / 8) as f32, assigned))
 }
 
 impl Model {
@@ -101,10 +121,13 @@ impl Model {
         }))
     }
 
-    fn chances(&self, set: ByteSet) -> [f32; SORTS.len()] {
-        self.0.map(|weights| {
-            (0..128).zip(weights).filter(|(byte, _)| set.contains(*byte)).map(|(_, weight)| weight).sum()
-        })
+    /// Adds to `chances` those of the bytes of `set`.
+    fn add(&self, chances: &mut [f32; SORTS.len()], set: ByteSet) {
+        for byte in set.bytes() {
+            for (chance, weights) in chances.iter_mut().zip(&self.0) {
+                *chance += weights[usize::from(byte)];
+            }
+        }
     }
 }
 
@@ -115,11 +138,8 @@ impl Bucket {
     /// The bucket with one more window.
     fn with(mut self, window: &Window, model: &Model) -> Bucket {
         for ((set, chances), more) in self.sets.iter_mut().zip(&mut self.chances).zip(window.sets) {
-            let union = set.or(more);
-            if union != *set {
-                *set = union;
-                *chances = model.chances(union);
-            }
+            model.add(chances, more.without(*set));
+            *set = set.or(more);
         }
         let chances = self.chances;
         let of_sort = |sort: usize| SORTS[sort].0 * chances.iter().map(|place| place[sort]).product::<f32>();

@@ -24,7 +24,7 @@
 use std::cmp::Reverse;
 
 use obelus_json::Arch;
-use obelus_json::filter::{BUCKETS, ByteSet, Filter, OFFSETS, SPAN, Window};
+use obelus_json::filter::{BUCKETS, ByteSet, Exact, Filter, OFFSETS, SPAN, Seen, Window};
 
 use crate::buckets;
 use crate::detector::{BEHIND_MAX, Detector, Find, NEVER, Triggers};
@@ -112,11 +112,8 @@ struct Inheritance {
 pub struct Detectors {
     detectors: Vec<&'static Detector>,
     filter: Filter,
-    /// All windows, those of one detector together.
-    windows: Vec<Asked>,
-    /// For each bucket and first byte, which windows may hold there: the filter only says that one of them
-    /// nearly does.
-    asked: Vec<Vec<u16>>,
+    /// Which windows hold: the filter only says that one of a bucket nearly does.
+    buckets: Vec<Bucket>,
     lead_max: usize,
     card: Option<RuleIx>,
     kinds: Kinds,
@@ -125,10 +122,9 @@ pub struct Detectors {
 impl Detectors {
     /// Compiles the detectors that `keep` chooses.
     pub fn new(keep: impl Fn(&Detector) -> bool) -> Detectors {
-        let detectors: Vec<&'static Detector> =
-            ALL.iter().copied().flatten().filter(|detector| keep(detector)).collect();
+        let detectors: Vec<&'static Detector> = Detectors::all().filter(|detector| keep(detector)).collect();
         let mut kinds = Kinds::default();
-        let mut windows: Vec<Asked> = Vec::new();
+        let mut shapes: Vec<Shape> = Vec::new();
         for (rule, detector) in (0..).zip(&detectors) {
             if let Find::Kind(kind) = detector.find {
                 kinds.add(rule, kind);
@@ -138,35 +134,39 @@ impl Detectors {
                 }
             }
             let bounded = if begins_words(detector) { ANY_WORD } else { detector.bounded };
-            let asked = |window| Asked { window, whom: Whom::Detector(rule), bounded };
-            windows.extend(windows_of(detector).into_iter().map(asked));
+            let shape = |window| Shape { window, whom: Whom::Detector(rule), bounded };
+            shapes.extend(windows_of(detector).into_iter().map(shape));
         }
-        let encoded = |&(window, encoding)| Asked {
+        let encoded = |&(window, encoding)| Shape {
             window,
             whom: Whom::Encoding(encoding),
             bounded: if encoding == Encoding::Base64 { ANY_WORD } else { NEVER },
         };
-        windows.extend(encoded::WINDOWS.iter().map(encoded));
-        let shapes: Vec<(Window, bool)> =
-            windows.iter().map(|asked| (asked.window, asked.begins_words())).collect();
-        let buckets = buckets::assign(&shapes);
-        let mut asked = vec![Vec::new(); BUCKETS * ASCII];
-        for ((ix, (window, _)), bucket) in (0..).zip(&shapes).zip(&buckets) {
-            for byte in (0..128).filter(|&byte| window.sets[0].contains(byte)) {
-                asked[asked_at(usize::from(*bucket), byte)].push(ix);
-            }
-        }
+        shapes.extend(encoded::WINDOWS.iter().map(encoded));
+        let places = buckets::assign(shapes.iter().map(|shape| (shape.window, shape.begins_words())));
+        let of_bucket = |bucket: u8| -> Vec<&Shape> {
+            shapes
+                .iter()
+                .zip(&places)
+                .filter(|(_, place)| **place == bucket)
+                .map(|(shape, _)| shape)
+                .collect()
+        };
         Detectors {
             filter: Filter::new(
-                &shapes.into_iter().map(|(window, _)| window).zip(buckets).collect::<Vec<_>>(),
+                &shapes.iter().map(|shape| shape.window).zip(places.iter().copied()).collect::<Vec<_>>(),
             ),
-            windows,
-            asked,
+            buckets: (0..).take(BUCKETS).map(|bucket| Bucket::new(&of_bucket(bucket))).collect(),
             lead_max: detectors.iter().map(|detector| detector.lead).fold(encoded::LEAD, usize::max),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
             detectors,
             kinds,
         }
+    }
+
+    /// Every detector there is.
+    pub fn all() -> impl Iterator<Item = &'static Detector> {
+        ALL.iter().copied().flatten()
     }
 
     /// Says where candidates may be. A text without any holds no finding.
@@ -223,25 +223,33 @@ impl Detectors {
         at
     }
 
-    /// Asks whoever has a window that holds at one position, given the buckets that the filter reports there.
+    /// Asks whoever has a window that holds at one position, given what is seen there and the buckets that the filter
+    /// reports.
     #[inline]
-    fn ask_all(&self, buckets: u32, piece: Piece<'_>, at: usize, answer: &mut impl FnMut(Answer)) {
-        let first = piece.text[at];
+    fn ask_all(
+        &self,
+        piece: Piece<'_>,
+        at: usize,
+        seen: Seen,
+        buckets: u32,
+        answer: &mut impl FnMut(Answer),
+    ) {
         let mut bits = buckets;
         while bits != 0 {
-            let mut last = None;
-            for &ix in &self.asked[asked_at(bits.trailing_zeros() as usize, first)] {
-                let Asked { window, whom, .. } = &self.windows[usize::from(ix)];
-                if last == Some(*whom) || !holds(window, piece.text, at) {
-                    continue;
-                }
-                last = Some(*whom);
-                answer(match *whom {
+            let bucket = &self.buckets[bits.trailing_zeros() as usize];
+            bits &= bits - 1;
+            let mut held = bucket.windows.windows_of(seen);
+            if held & bucket.bounded[usize::from(seen.first() & 0x7F)] != 0 && is_in_word(piece.text, at) {
+                held &= !bucket.bounded[usize::from(seen.first() & 0x7F)];
+            }
+            while held != 0 {
+                let Asked { whom, windows } = bucket.asked[held.trailing_zeros() as usize];
+                held &= !windows;
+                answer(match whom {
                     Whom::Detector(rule) => self.ask(rule, piece, at),
                     Whom::Encoding(encoding) => self.ask_decoded(encoding, piece, at),
                 });
             }
-            bits &= bits - 1;
         }
     }
 
@@ -258,7 +266,8 @@ impl Detectors {
     fn read_at(&self, piece: Piece<'_>, positions: impl Iterator<Item = usize>, out: &mut Vec<Match>) {
         let first = out.len();
         for at in positions {
-            self.ask_all(self.filter.buckets_at(piece.text, at), piece, at, &mut |answer| {
+            let seen = Seen::at(piece.text, at);
+            self.ask_all(piece, at, seen, self.filter.buckets_of(seen), &mut |answer| {
                 if let Answer::Match(found) = answer {
                     out.push(found);
                 }
@@ -274,11 +283,11 @@ impl Detectors {
         let Piece { text, from, open, .. } = piece;
         let mut known = if open { text.len().saturating_sub(SPAN - 1) } else { text.len() };
         let first = from.saturating_sub(self.lead_max);
-        self.filter.candidates(arch, text, first, |at, buckets| {
+        self.filter.candidates(arch, text, first, |at, seen, buckets| {
             if at >= known {
                 return;
             }
-            self.ask_all(buckets, piece, at, &mut |answer| match answer {
+            self.ask_all(piece, at, seen, buckets, &mut |answer| match answer {
                 Answer::Nothing => {}
                 Answer::Match(found) => out.push(found),
                 Answer::Undecided => known = at,
@@ -410,19 +419,59 @@ impl Detectors {
     }
 }
 
-/// Who is asked where a window holds.
-#[derive(Debug)]
-struct Asked {
+/// A window and who is asked where it holds.
+struct Shape {
     window: Window,
     whom: Whom,
     /// The first bytes at which not in the middle of a word or number.
     bounded: ByteSet,
 }
 
-impl Asked {
+impl Shape {
     /// Whether the window holds nothing in the middle of a word or number.
     fn begins_words(&self) -> bool {
-        (0..128).filter(|&byte| self.window.sets[0].contains(byte)).all(|byte| self.bounded.contains(byte))
+        self.window.sets[0].without(self.bounded) == NEVER
+    }
+}
+
+/// What the filter cannot tell apart.
+#[derive(Debug)]
+struct Bucket {
+    windows: Exact,
+    /// For each window.
+    asked: Vec<Asked>,
+    /// For each first byte, the windows that hold nothing there in the middle of a word or number.
+    bounded: Box<[u64; ASCII]>,
+}
+
+/// Who is asked where a window holds.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    whom: Whom,
+    /// All windows of the bucket for which it is.
+    windows: u64,
+}
+
+impl Bucket {
+    fn new(shapes: &[&Shape]) -> Bucket {
+        let windows_of = |whom: Whom| {
+            (0..)
+                .zip(shapes)
+                .filter(|(_, shape)| shape.whom == whom)
+                .fold(0, |windows, (bit, _)| windows | 1 << bit)
+        };
+        let mut bounded = Box::new([0; ASCII]);
+        for (bit, shape) in shapes.iter().enumerate() {
+            shape.bounded.bytes().for_each(|byte| bounded[usize::from(byte)] |= 1 << bit);
+        }
+        Bucket {
+            windows: Exact::new(shapes.iter().map(|shape| &shape.window)),
+            asked: shapes
+                .iter()
+                .map(|shape| Asked { whom: shape.whom, windows: windows_of(shape.whom) })
+                .collect(),
+            bounded,
+        }
     }
 }
 
@@ -518,18 +567,12 @@ fn char_start_to(text: &[u8], mut pos: usize) -> usize {
     pos
 }
 
-/// Where [`Detectors::asked`] keeps a bucket's windows for a first byte. Those above 0x7F belong to windows that
-/// take any.
-fn asked_at(bucket: usize, first: u8) -> usize {
-    bucket * ASCII + usize::from(first & 0x7F)
-}
-
-/// Whether `window` holds at `text[at]`. Bytes past the end count as zero bytes and those above 0x7F as without their
-/// upper bit, as in the filter.
+/// Whether `at` is in the middle of a word or number, as the filter tells it: an escape is not part of one.
 #[inline]
-fn holds(window: &Window, text: &[u8], at: usize) -> bool {
-    let byte = |offset: usize| text.get(at + offset).copied().unwrap_or(0);
-    window.sets.iter().zip(OFFSETS).all(|(set, offset)| set.contains(byte(offset) & 0x7F))
+fn is_in_word(text: &[u8], at: usize) -> bool {
+    let back = |len: usize| at.checked_sub(len).and_then(|at| text.get(at)).copied().unwrap_or(0);
+    let is_escape = |byte| matches!(byte, b'\\' | b'%');
+    back(1).is_ascii_alphanumeric() && !is_escape(back(2)) && !is_escape(back(3))
 }
 
 /// Whether the detector looks for the beginning of literals that are nothing in the middle of a word.

@@ -60,11 +60,11 @@ fn filter() -> Filter {
     let digit = ByteSet::DIGIT;
     let loose = digit.or(ByteSet::of(b" -."));
     let mut windows = vec![
-        (Window::head(&[ByteSet::of(b"@"), ByteSet::ALPHA.or(digit)]), 0),
-        (Window { sets: [digit, digit, digit, digit, loose, loose, loose, loose] }, 1),
-        (Window::head(&[digit, digit, digit, ByteSet::of(b"-"), digit]), 1),
-        (Window::head(&[ByteSet::of(b"+"), digit, loose, loose]), 1),
-        (Window::head(&[ByteSet::of(b"("), digit, digit, digit, ByteSet::of(b")")]), 1),
+        (Window::head(&[ByteSet::of(b"@"), ByteSet::ALPHA.or(digit)]), 8),
+        (Window { sets: [digit, digit, digit, digit, loose, loose, loose, loose] }, 9),
+        (Window::head(&[digit, digit, digit, ByteSet::of(b"-"), digit]), 9),
+        (Window::head(&[ByteSet::of(b"+"), digit, loose, loose]), 9),
+        (Window::head(&[ByteSet::of(b"("), digit, digit, digit, ByteSet::of(b")")]), 9),
         (
             Window::head(&[
                 ByteSet::range(b'A', b'Z'),
@@ -73,14 +73,14 @@ fn filter() -> Filter {
                 digit,
                 ByteSet::HEX,
             ]),
-            2,
+            10,
         ),
     ];
     let literals =
         ["AKIA", "ASIA", "eyJ", "ghp_", "gho_", "glpat-", "xoxb-", "xoxp-", "whsec_", "-----BEGIN"];
-    windows.extend(literals.map(|text| (Window::literal(text.as_bytes()), 3)));
+    windows.extend(literals.map(|text| (Window::literal(text.as_bytes()), 11)));
     for (kind, mode) in [("sk", "live"), ("sk", "test"), ("rk", "live"), ("rk", "test")] {
-        windows.push((Window::literal([kind, mode, ""].join("_").as_bytes()), 3));
+        windows.push((Window::literal([kind, mode, ""].join("_").as_bytes()), 11));
     }
     Filter::new(&windows)
 }

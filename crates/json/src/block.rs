@@ -17,6 +17,15 @@ pub(crate) struct Bytes {
     pub(crate) candidates: Candidates,
 }
 
+/// Bytes that mean something behind a backslash.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Letters {
+    /// What stands for one character alone.
+    pub(crate) simple: u64,
+    /// `u`, which needs four digits.
+    pub(crate) unicode: u64,
+}
+
 /// What is carried from one block to the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Carry {

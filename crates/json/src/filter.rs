@@ -64,6 +64,22 @@ impl ByteSet {
         ByteSet(self.0 | other.0)
     }
 
+    /// What is in this set and not in `other`.
+    #[must_use]
+    pub const fn without(self, other: ByteSet) -> ByteSet {
+        ByteSet(self.0 & !other.0)
+    }
+
+    /// The ASCII bytes of the set, in order.
+    pub fn bytes(self) -> impl Iterator<Item = u8> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let byte = u8::try_from(rest.trailing_zeros()).ok().filter(|byte| *byte < 128)?;
+            rest &= rest - 1;
+            Some(byte)
+        })
+    }
+
     /// Whether `byte` is in the set.
     pub const fn contains(self, byte: u8) -> bool {
         if byte < 128 { self.0 >> byte & 1 == 1 } else { self.0 == u128::MAX }
@@ -76,9 +92,9 @@ const BANKS: usize = 4;
 /// How many buckets windows share.
 pub const BUCKETS: usize = 8 * BANKS;
 
-/// The first of the buckets that are not reported in the middle of a word: behind a letter or digit of ASCII, unless
-/// that may belong to an escape (`\\n`, `%20`).
-pub const WORD_BUCKETS: usize = 8 * (BANKS - 1);
+/// Buckets below this are not reported in the middle of a word: behind a letter or digit of ASCII, unless that may
+/// belong to an escape (`\\n`, `%20`).
+pub const WORD_BUCKETS: usize = 8;
 
 /// One shape: a set for each of [`OFFSETS`].
 #[derive(Clone, Copy, Debug)]
@@ -113,13 +129,65 @@ impl Window {
     }
 }
 
+/// The bytes that a window looks at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Seen([u8; OFFSETS.len()]);
+
+impl Seen {
+    /// What a window at `text[at]` looks at. Bytes past the end count as zero bytes.
+    #[inline]
+    pub fn at(text: &[u8], at: usize) -> Seen {
+        let rest = text.get(at..).unwrap_or_default();
+        match rest.first_chunk::<SPAN>() {
+            Some(part) => Seen(OFFSETS.map(|offset| part[offset])),
+            None => Seen(OFFSETS.map(|offset| rest.get(offset).copied().unwrap_or(0))),
+        }
+    }
+
+    /// The first of them.
+    #[inline]
+    pub fn first(self) -> u8 {
+        self.0[0]
+    }
+}
+
+/// Windows that are told apart exactly, at most 64 of them.
+#[derive(Clone, Debug)]
+pub struct Exact {
+    /// For each distance and byte, which windows allow it.
+    tables: Box<[[u64; 128]; OFFSETS.len()]>,
+}
+
+impl Exact {
+    /// How many windows there may be.
+    pub const CAPACITY: usize = 64;
+
+    /// Compiles windows; those beyond [`Exact::CAPACITY`] are left out.
+    pub fn new<'w>(windows: impl Iterator<Item = &'w Window>) -> Exact {
+        let mut tables = Box::new([[0; 128]; OFFSETS.len()]);
+        for (bit, window) in windows.enumerate().take(Exact::CAPACITY) {
+            for (table, set) in tables.iter_mut().zip(window.sets) {
+                set.bytes().for_each(|byte| table[usize::from(byte)] |= 1 << bit);
+            }
+        }
+        Exact { tables }
+    }
+
+    /// Which windows hold, one bit each. Bytes above 0x7F count as without their upper bit.
+    #[inline]
+    pub fn windows_of(&self, seen: Seen) -> u64 {
+        let bits = |(table, byte): (&[u64; 128], u8)| table[usize::from(byte & 0x7F)];
+        self.tables.iter().zip(seen.0).map(bits).fold(u64::MAX, |all, bits| all & bits)
+    }
+}
+
 /// What the filter and the words of a block say.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Candidates {
     /// Positions with a bucket below [`WORD_BUCKETS`].
-    pub(crate) free: u64,
-    /// Positions with another one.
     pub(crate) bounded: u64,
+    /// Positions with another one.
+    pub(crate) free: u64,
     /// Letters and digits.
     pub(crate) word: u64,
     /// Backslashes and percent signs.
@@ -146,8 +214,9 @@ impl Candidates {
     }
 }
 
-/// The tables of eight buckets.
+/// The tables of eight buckets. Aligned, so that no load of a register crosses a cache line.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Bank {
     pub(crate) tables: [[u8; 128]; 8],
     /// What the lower half of a byte allows at each distance, and the upper half.
@@ -184,7 +253,8 @@ impl Bank {
 /// Windows compiled to one table per distance and bank.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    pub(crate) banks: [Bank; BANKS],
+    /// As many as hold windows, and one at least: what stands for no bucket costs nothing.
+    pub(crate) banks: Vec<Bank>,
     /// The tables of all banks side by side.
     wide: Box<[[u32; 128]; 8]>,
 }
@@ -192,7 +262,8 @@ pub struct Filter {
 impl Filter {
     /// Compiles windows, each with the bucket (below [`BUCKETS`]) that reports it.
     pub fn new(windows: &[(Window, u8)]) -> Filter {
-        let banks = [0, 8, 16, 24].map(|first_bucket| Bank::new(windows, first_bucket));
+        let last = windows.iter().map(|(_, bucket)| bucket / 8).max().unwrap_or(0);
+        let banks: Vec<Bank> = (0..=last).map(|bank| Bank::new(windows, 8 * bank)).collect();
         let mut wide = Box::new([[0; 128]; 8]);
         for (distance, table) in wide.iter_mut().enumerate() {
             for (byte, entry) in table.iter_mut().enumerate() {
@@ -205,28 +276,23 @@ impl Filter {
         Filter { banks, wide }
     }
 
-    /// The buckets with a candidate at `text[at]`: the specification of the vector code.
-    ///
-    /// Bytes past the end count as zero bytes.
+    /// The buckets with a candidate where a window sees `seen`: the specification of the vector code.
     #[inline]
-    pub fn buckets_at(&self, text: &[u8], at: usize) -> u32 {
-        let rest = text.get(at..).unwrap_or_default();
-        let bits = |byte: u8, table: &[u32; 128]| table[usize::from(byte & 0x7F)];
-        if let Some(part) = rest.first_chunk::<SPAN>() {
-            return self
-                .wide
-                .iter()
-                .zip(OFFSETS)
-                .fold(u32::MAX, |all, (table, offset)| all & bits(part[offset], table));
-        }
-        let byte = |offset| rest.get(offset).copied().unwrap_or(0);
-        self.wide.iter().zip(OFFSETS).fold(u32::MAX, |all, (table, offset)| all & bits(byte(offset), table))
+    pub fn buckets_of(&self, seen: Seen) -> u32 {
+        let bits = |(table, byte): (&[u32; 128], u8)| table[usize::from(byte & 0x7F)];
+        self.wide.iter().zip(seen.0).map(bits).fold(u32::MAX, |all, bits| all & bits)
     }
 
-    /// Calls `found(position, buckets)` for every candidate in `text[from..]`, in order; the buckets are those of
+    /// The buckets with a candidate at `text[at]`.
+    #[inline]
+    pub fn buckets_at(&self, text: &[u8], at: usize) -> u32 {
+        self.buckets_of(Seen::at(text, at))
+    }
+
+    /// Calls `found(position, seen, buckets)` for every candidate in `text[from..]`, in order; the buckets are those of
     /// [`Filter::buckets_at`], though some of them alone would not have been reported there.
     #[inline]
-    pub fn candidates(&self, arch: Arch, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
+    pub fn candidates(&self, arch: Arch, text: &[u8], from: usize, found: impl FnMut(usize, Seen, u32)) {
         arch.candidates(self, text, from, found);
     }
 
@@ -235,7 +301,7 @@ impl Filter {
         &self,
         text: &[u8],
         from: usize,
-        mut found: impl FnMut(usize, u32),
+        mut found: impl FnMut(usize, Seen, u32),
     ) {
         let mut base = from;
         let mut carry = WordCarry::default();
@@ -252,10 +318,11 @@ impl Filter {
                 let bit = bits.trailing_zeros();
                 bits &= bits - 1;
                 let at = base + bit as usize;
-                let buckets = self.buckets_at(text, at);
-                let is_bounded = buckets & ((1 << WORD_BUCKETS) - 1) == 0 && in_word >> bit & 1 == 1;
+                let seen = Seen::at(text, at);
+                let buckets = self.buckets_of(seen);
+                let is_bounded = buckets >> WORD_BUCKETS == 0 && in_word >> bit & 1 == 1;
                 if buckets != 0 && !is_bounded {
-                    found(at, buckets);
+                    found(at, seen, buckets);
                 }
             }
             base += 64;
@@ -286,7 +353,8 @@ mod tests {
     fn a_literal_is_reported_where_it_begins_and_nowhere_else() {
         let filter = Filter::new(&[(Window::literal(b"sk_live_"), 3)]);
         let mut seen = Vec::new();
-        filter.candidates(Arch::scalar(), b"xx sk_live_ab sk_test_ab", 0, |at, bits| seen.push((at, bits)));
+        filter
+            .candidates(Arch::scalar(), b"xx sk_live_ab sk_test_ab", 0, |at, _, bits| seen.push((at, bits)));
         assert_eq!(seen, [(3, 8)]);
     }
 }

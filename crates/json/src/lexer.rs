@@ -70,6 +70,14 @@ pub(crate) enum State {
     InString,
 }
 
+impl State {
+    /// Whether a name or string value is open.
+    #[inline(always)]
+    pub(crate) fn is_in_string(self) -> bool {
+        matches!(self, State::InName | State::InString)
+    }
+}
+
 /// The state between runs.
 #[derive(Clone, Debug)]
 pub struct Lexer {

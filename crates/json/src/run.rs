@@ -110,7 +110,7 @@ impl<'r, V: Visitor> Run<'r, V> {
                 None => (pad(rest, &mut padded), live_bits(rest.len())),
             };
             let bytes = arch::bytes::<A>(filter, text);
-            if let Err(halt) = self.block(bytes, text, live, base) {
+            if let Err(halt) = self.block::<A>(bytes, text, live, base) {
                 return match halt {
                     Halt::Wrong(kind, at) => self.halt_wrong(kind, at, at),
                     Halt::Unfit(kind, at, need_from) => self.halt_wrong(kind, at, need_from),
@@ -146,7 +146,7 @@ impl<'r, V: Visitor> Run<'r, V> {
 
     /// The steps of the grammar in one block.
     #[inline(always)]
-    fn block(
+    fn block<A: Vector>(
         &mut self,
         bytes: Bytes,
         text: &[u8; 64 + SPAN],
@@ -165,7 +165,14 @@ impl<'r, V: Visitor> Run<'r, V> {
         }
         let escapes = block.escaped & block.in_string & live;
         if escapes != 0 {
-            (unicode, bad) = self.escapes(escapes, bad, base);
+            let letters = arch::letters::<A>(text);
+            unicode = escapes & letters.unicode;
+            if self.lexer.mode != Mode::Embedded {
+                bad |= escapes & !(letters.simple | letters.unicode);
+                if unicode != 0 {
+                    bad |= self.cut_short(unicode, base);
+                }
+            }
         }
         let marks = Marks {
             escape: bytes.backslash,
@@ -176,36 +183,37 @@ impl<'r, V: Visitor> Run<'r, V> {
         let mut events = (block.quote | block.structure | block.scalar_start | bad) & live;
         // A local variable, so that it stays in a register from step to step.
         let mut state = self.lexer.state;
-        while events != 0 {
-            let bit = events.trailing_zeros() as usize;
-            events &= events - 1;
-            let at = base + bit;
-            let step = match state {
-                State::InName | State::InString => {
-                    let seen = live_bits(bit) & !live_bits(self.open_at.saturating_sub(base));
-                    let flags = self.flags | marks.within(seen);
-                    self.note_hits(marks.candidate & seen, base);
-                    if bad >> bit & 1 == 1 {
-                        self.flags = flags;
-                        Err(bad_in_string(block.escaped >> bit & 1 == 1, at))
-                    } else if state == State::InName {
-                        self.close_name(at, flags)
-                    } else {
-                        self.close_string(at, flags)
-                    }
+        while let Some(bit) = take_first(&mut events) {
+            let mut bit = bit;
+            if !state.is_in_string() {
+                let step = self.step(state, text[bit], base + bit);
+                state = self.next(state, step)?;
+                // Mostly the other end of the string is in the same block.
+                if !state.is_in_string() {
+                    state = self.skip_sign(state, text, &mut events);
+                    continue;
                 }
-                _ => self.step(state, text[bit], at),
-            };
-            match step {
-                Ok(next) => state = next,
-                Err(halt) => {
-                    self.lexer.state = state;
-                    return Err(halt);
+                match take_first(&mut events) {
+                    Some(next) => bit = next,
+                    None => break,
                 }
             }
+            let seen = live_bits(bit) & !live_bits(self.open_at.saturating_sub(base));
+            let flags = self.flags | marks.within(seen);
+            self.note_hits(marks.candidate & seen, base);
+            let step = if bad >> bit & 1 == 1 {
+                self.flags = flags;
+                Err(bad_in_string(block.escaped >> bit & 1 == 1, base + bit))
+            } else if state == State::InName {
+                self.close_name(base + bit, flags)
+            } else {
+                self.close_string(base + bit, flags)
+            };
+            state = self.next(state, step)?;
+            state = self.skip_sign(state, text, &mut events);
         }
         self.lexer.state = state;
-        if matches!(state, State::InString | State::InName) {
+        if state.is_in_string() {
             let seen = live & !live_bits(self.open_at.saturating_sub(base));
             self.flags |= marks.within(seen);
             self.note_hits(marks.candidate & seen, base);
@@ -213,29 +221,44 @@ impl<'r, V: Visitor> Run<'r, V> {
         Ok(())
     }
 
-    /// Checks the escapes of a block; returns where `\u` stands and where something is wrong.
-    #[inline]
-    fn escapes(&self, escapes: u64, mut bad: u64, base: usize) -> (u64, u64) {
-        let is_embedded = self.lexer.mode == Mode::Embedded;
-        let mut unicode = 0;
-        let mut bits = escapes;
+    /// The state behind a step from `state`, which is noted if there is none.
+    #[inline(always)]
+    fn next(&mut self, state: State, step: Step<V::Stop>) -> Step<V::Stop> {
+        if step.is_err() {
+            self.lexer.state = state;
+        }
+        step
+    }
+
+    /// Steps over the colon or comma that mostly comes next.
+    #[inline(always)]
+    fn skip_sign(&self, state: State, text: &[u8; 64 + SPAN], events: &mut u64) -> State {
+        let wanted = match state {
+            State::Colon => b':',
+            State::Comma => b',',
+            _ => return state,
+        };
+        if *events == 0 || text[events.trailing_zeros() as usize] != wanted {
+            return state;
+        }
+        *events &= *events - 1;
+        if state == State::Colon || self.lexer.in_array { State::Value } else { State::Name }
+    }
+
+    /// Which of the `\u` of a block are not followed by four digits.
+    #[inline(never)]
+    fn cut_short(&self, unicode: u64, base: usize) -> u64 {
+        let mut short = 0;
+        let mut bits = unicode;
         while bits != 0 {
             let bit = bits.trailing_zeros();
             bits &= bits - 1;
-            match self.buf[base + bit as usize] {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                b'u' => {
-                    unicode |= 1 << bit;
-                    let digits = &self.buf[base + bit as usize + 1..];
-                    let digits = &digits[..digits.len().min(4)];
-                    if !digits.iter().all(u8::is_ascii_hexdigit) {
-                        bad |= 1 << bit;
-                    }
-                }
-                _ => bad |= 1 << bit,
+            let digits = &self.buf[base + bit as usize + 1..];
+            if !digits[..digits.len().min(4)].iter().all(u8::is_ascii_hexdigit) {
+                short |= 1 << bit;
             }
         }
-        (unicode, if is_embedded { 0 } else { bad })
+        short
     }
 
     /// What stands outside strings: the mark that opens one, a structural byte, or the beginning of anything else.
@@ -496,6 +519,14 @@ impl<'r, V: Visitor> Run<'r, V> {
         let stop = |stop| Fault { need_from: begin, cause: Cause::Stop(stop) };
         self.visitor.string(self.open_at..end, part, self.flags, Hits::default()).map_err(stop)
     }
+}
+
+/// Takes the first bit out of `bits`.
+#[inline(always)]
+fn take_first(bits: &mut u64) -> Option<usize> {
+    let bit = (*bits != 0).then_some(bits.trailing_zeros() as usize);
+    *bits &= bits.wrapping_sub(1);
+    bit
 }
 
 /// What is wrong at a byte inside a string.

@@ -1,7 +1,7 @@
 //! The candidate filter on every instruction set: what its definition says, no more, no less.
 
 use obelus_json::Arch;
-use obelus_json::filter::{ByteSet, Filter, OFFSETS, SPAN, WORD_BUCKETS, Window};
+use obelus_json::filter::{ByteSet, Exact, Filter, OFFSETS, SPAN, Seen, WORD_BUCKETS, Window};
 use proptest::prelude::*;
 
 /// Reads the definition: each window at each position, sets one by one. Bytes above 0x7F count as those without
@@ -36,11 +36,15 @@ fn check(windows: &[(Window, u8)], text: &[u8], from: usize) {
     let filter = Filter::new(windows);
     let expected: Vec<(usize, u32)> = (from..text.len())
         .map(|at| (at, buckets(windows, text, at)))
-        .filter(|&(at, bits)| {
-            bits & ((1 << WORD_BUCKETS) - 1) != 0 || bits != 0 && !is_in_word(&text[from..at])
-        })
+        .filter(|&(at, bits)| bits >> WORD_BUCKETS != 0 || bits != 0 && !is_in_word(&text[from..at]))
         .collect();
+    let exact = Exact::new(windows.iter().map(|(window, _)| window));
+    let seven_bits: Vec<u8> = text.iter().map(|byte| byte & 0x7F).collect();
     for at in from..text.len() {
+        let held = exact.windows_of(Seen::at(text, at));
+        for (bit, (window, _)) in windows.iter().enumerate() {
+            assert_eq!(held >> bit & 1 == 1, holds(window, &seven_bits, at), "window {bit} at {at}");
+        }
         assert_eq!(filter.buckets_at(text, at), buckets(windows, text, at), "at {at}");
         for (_, bucket) in windows.iter().filter(|(window, _)| holds(window, text, at)) {
             assert_ne!(filter.buckets_at(text, at) & 1 << bucket, 0, "missed at {at}");
@@ -48,7 +52,10 @@ fn check(windows: &[(Window, u8)], text: &[u8], from: usize) {
     }
     for arch in Arch::available() {
         let mut found = Vec::new();
-        filter.candidates(arch, text, from, |at, bits| found.push((at, bits)));
+        filter.candidates(arch, text, from, |at, seen, bits| {
+            assert_eq!(seen, Seen::at(text, at));
+            found.push((at, bits));
+        });
         assert_eq!(found, expected, "{arch:?} from {from}");
     }
 }

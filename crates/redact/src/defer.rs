@@ -10,10 +10,13 @@ use std::ops::Range;
 impl Walk<'_, '_> {
     /// Makes the current value wait. Its output begins here; what it is waits for more of its object.
     pub(crate) fn defer(&mut self, range: &Range<usize>, is_number: bool) -> Result<u64, Stop> {
-        self.set_leaf();
         let span = self.raw(range);
         self.out.pass(span.start)?;
-        let path = std::str::from_utf8(self.state.frames.pointer()).unwrap_or_default().to_owned();
+        let mut path = String::new();
+        if self.out.reports || !self.compiled.allowed.is_empty() {
+            self.set_leaf();
+            path.push_str(std::str::from_utf8(self.state.frames.pointer()).unwrap_or_default());
+        }
         let doc = self.out.emitted.doc;
         let id = self.out.emitted.queue.open(Queued {
             rule: 0,

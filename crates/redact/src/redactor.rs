@@ -154,6 +154,8 @@ pub struct Builder {
     level: Level,
     only: Vec<Category>,
     skip: Vec<Category>,
+    /// If not empty: the detectors asked.
+    detectors: Vec<String>,
 }
 
 impl Builder {
@@ -232,11 +234,17 @@ impl Builder {
         self
     }
 
+    /// Asks these detectors only, by the ids of [`Redactor::rules`]; rules over member names stay.
+    pub fn detectors(&mut self, ids: &[&str]) -> &mut Builder {
+        self.detectors.extend(ids.iter().map(|id| (*id).to_owned()));
+        self
+    }
+
     /// Compiles.
     ///
     /// # Errors
-    /// A rule file that is wrong, a limit that cannot be kept, a key that is short or missing, or a selection that
-    /// leaves no rule.
+    /// A rule file that is wrong, a limit that cannot be kept, a key that is short or missing, a selection that
+    /// leaves no rule, or a detector that does not exist.
     pub fn build(&self) -> Result<Redactor, BuildError> {
         if self.limits.nesting_max > NESTING_LIMIT {
             return Err(BuildError(BuildErrorKind::Nesting));
@@ -264,8 +272,12 @@ impl Builder {
             let said = treatments.find(|treatment| treatment.category == category);
             said.and_then(|treatment| treatment.level).unwrap_or(self.level)
         };
+        if let Some(id) = self.detectors.iter().find(|id| !Detectors::all().any(|known| known.id == **id)) {
+            return Err(BuildError(BuildErrorKind::UnknownDetector(id.clone())));
+        }
+        let is_asked = |id: &str| self.detectors.is_empty() || self.detectors.iter().any(|asked| asked == id);
         let detectors = Detectors::new(|detector| {
-            is_on(detector.category) && detector.level >= level_of(detector.category)
+            is_on(detector.category) && detector.level >= level_of(detector.category) && is_asked(detector.id)
         });
         let classes_on: Vec<bool> = fields.classes().iter().map(|class| is_on(class.category)).collect();
         if detectors.detectors().is_empty() && !classes_on.contains(&true) {
@@ -309,6 +321,7 @@ enum BuildErrorKind {
     NoRule,
     NoHashKey,
     ShortHashKey,
+    UnknownDetector(String),
 }
 
 impl BuildError {
@@ -331,6 +344,9 @@ impl fmt::Display for BuildError {
             BuildErrorKind::Nesting => write!(f, "nesting_max is above {NESTING_LIMIT}: choose less"),
             BuildErrorKind::NoRule => {
                 f.write_str("the selected categories have no rule: nothing would be redacted")
+            }
+            BuildErrorKind::UnknownDetector(id) => {
+                write!(f, "no detector has the id {id}: `Redactor::rules` lists those that exist")
             }
             BuildErrorKind::NoHashKey => f.write_str("hashes need a key, and none is given"),
             BuildErrorKind::ShortHashKey => {

@@ -109,11 +109,17 @@ fn is_separator(byte: u8, before: u8) -> bool {
 }
 
 /// The number that an IBAN spells, modulo 97: one, if it is valid.
-fn remainder(text: &[u8]) -> Option<u32> {
+fn remainder(text: &[u8]) -> Option<u64> {
+    /// Beyond this a remainder is taken.
+    const LARGE: u64 = u64::MAX / 200;
     let (head, tail) = text.split_at_checked(4)?;
-    tail.iter().chain(head).try_fold(0, |rest, &byte| match byte {
-        b'0'..=b'9' => Some((rest * 10 + u32::from(byte - b'0')) % 97),
-        b'A'..=b'Z' => Some((rest * 100 + u32::from(byte - b'A') + 10) % 97),
-        _ => None,
-    })
+    let number = tail.iter().chain(head).try_fold(0, |number: u64, &byte| {
+        let number = if number > LARGE { number % 97 } else { number };
+        match byte {
+            b'0'..=b'9' => Some(number * 10 + u64::from(byte - b'0')),
+            b'A'..=b'Z' => Some(number * 100 + u64::from(byte - b'A') + 10),
+            _ => None,
+        }
+    })?;
+    Some(number % 97)
 }

@@ -6,7 +6,7 @@ use obelus_json::filter::{ByteSet, Window};
 
 use super::{is_glued, number_at};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::tables::calling_codes;
 use crate::view::{Class, View};
 
@@ -67,7 +67,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         lead: 0,
         swallow: None,
         yields_to_ids: false,
-        bounded: NEVER,
+        bounded: ByteSet::DIGIT.or(ByteSet::of(b"+%")),
         find: Find::Code(find_international),
     },
     Detector {

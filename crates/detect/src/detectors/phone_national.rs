@@ -7,7 +7,7 @@ use obelus_json::filter::{ByteSet, Window};
 use super::is_glued;
 use super::phone::{PREFIXED, follows_digits, with_extension};
 use crate::Category;
-use crate::detector::{Detector, Example, Find, Level, NEVER, Triggers};
+use crate::detector::{Detector, Example, Find, Level, Triggers};
 use crate::view::{Class, View};
 
 const GROUPS_MAX: usize = 5;
@@ -77,7 +77,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     lead: 0,
     swallow: None,
     yields_to_ids: true,
-    bounded: NEVER,
+    bounded: ByteSet::DIGIT.or(ByteSet::of(b"(")),
     find: Find::Code(find),
 }];
 

@@ -7,14 +7,17 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-use crate::block::Bytes;
+use crate::block::{Bytes, Letters};
 use crate::error::Fault;
-use crate::filter::{Candidates, Filter, SPAN};
+use crate::filter::{Candidates, Filter, SPAN, Seen};
 use crate::lexeme::Visitor;
 use crate::lexer::{Lexer, Progress};
 use scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 use x86_64::{Avx2, Avx512};
+
+/// What may stand behind a backslash, besides `u` (RFC 8259, section 7).
+const SIMPLE_ESCAPES: [u8; 8] = *b"\"\\/bfnrt";
 
 /// Masks of 64 bytes, and of what the filter sees from there.
 pub(crate) trait Vector {
@@ -23,6 +26,12 @@ pub(crate) trait Vector {
     /// # Safety
     /// * The machine has the features of the implementation.
     unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes;
+
+    /// Which of the first 64 bytes of `text` may stand behind a backslash.
+    ///
+    /// # Safety
+    /// * The machine has the features of the implementation.
+    unsafe fn letters(text: &[u8; 64 + SPAN]) -> Letters;
 
     /// What the filter says of each position.
     ///
@@ -37,6 +46,13 @@ pub(crate) fn bytes<V: Vector>(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes
     // SAFETY: the implementations are private to this module, and only its entry points name them, each compiled
     // for, and reached only with, the features.
     unsafe { V::bytes(filter, text) }
+}
+
+/// Which bytes of a block may stand behind a backslash.
+#[inline(always)]
+pub(crate) fn letters<V: Vector>(text: &[u8; 64 + SPAN]) -> Letters {
+    // SAFETY: as for `bytes`.
+    unsafe { V::letters(text) }
 }
 
 /// What the filter says of each position of a block.
@@ -124,7 +140,13 @@ impl Arch {
 
     /// Calls `found` for each position from `from` on at which the filter reports buckets.
     #[inline]
-    pub(crate) fn candidates(self, filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
+    pub(crate) fn candidates(
+        self,
+        filter: &Filter,
+        text: &[u8],
+        from: usize,
+        found: impl FnMut(usize, Seen, u32),
+    ) {
         match self.0 {
             Set::Scalar => filter.candidates_with::<Scalar>(text, from, found),
             // SAFETY: an `Arch` with this set exists only where `available` found the features.
@@ -169,7 +191,7 @@ unsafe fn run_avx512<V: Visitor>(
 /// * The machine has AVX2 and BMI1.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1")]
-unsafe fn candidates_avx2(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
+unsafe fn candidates_avx2(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, Seen, u32)) {
     filter.candidates_with::<Avx2>(text, from, found);
 }
 
@@ -177,6 +199,6 @@ unsafe fn candidates_avx2(filter: &Filter, text: &[u8], from: usize, found: impl
 /// * The machine has AVX-512 BW and VBMI, and BMI1.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
-unsafe fn candidates_avx512(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, u32)) {
+unsafe fn candidates_avx512(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, Seen, u32)) {
     filter.candidates_with::<Avx512>(text, from, found);
 }

@@ -1,7 +1,7 @@
 //! One byte at a time: the specification of the vector code, and what runs where there is none.
 
-use super::Vector;
-use crate::block::Bytes;
+use super::{SIMPLE_ESCAPES, Vector};
+use crate::block::{Bytes, Letters};
 use crate::filter::{Candidates, Filter, SPAN, WORD_BUCKETS};
 
 /// No vectors.
@@ -32,6 +32,16 @@ impl Vector for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn letters(text: &[u8; 64 + SPAN]) -> Letters {
+        let mut letters = Letters::default();
+        for (idx, &byte) in text[..64].iter().enumerate() {
+            letters.simple |= u64::from(SIMPLE_ESCAPES.contains(&byte)) << idx;
+            letters.unicode |= u64::from(byte == b'u') << idx;
+        }
+        letters
+    }
+
+    #[inline(always)]
     unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
         candidates(filter, text)
     }
@@ -42,8 +52,8 @@ fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
     for (idx, byte) in text[..64].iter().enumerate() {
         let bit = |holds: bool| u64::from(holds) << idx;
         let buckets = filter.buckets_at(text, idx);
-        found.free |= bit(buckets & ((1 << WORD_BUCKETS) - 1) != 0);
-        found.bounded |= bit(buckets >> WORD_BUCKETS != 0);
+        found.bounded |= bit(buckets & ((1 << WORD_BUCKETS) - 1) != 0);
+        found.free |= bit(buckets >> WORD_BUCKETS != 0);
         found.word |= bit(byte.is_ascii_alphanumeric());
         found.escape |= bit(matches!(byte, b'\\' | b'%'));
     }

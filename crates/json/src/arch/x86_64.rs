@@ -3,9 +3,9 @@
 //! The functions of [`Vector`] here are only ever inlined into the entry points of `super`, which are compiled
 //! for the features; an [`Arch`](super::Arch) value exists only where the machine has them.
 
-use super::Vector;
-use crate::block::Bytes;
-use crate::filter::{BUCKETS, Candidates, Filter, OFFSETS, SPAN, WORD_BUCKETS};
+use super::{SIMPLE_ESCAPES, Vector};
+use crate::block::{Bytes, Letters};
+use crate::filter::{Candidates, Filter, OFFSETS, SPAN, WORD_BUCKETS};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
@@ -74,6 +74,23 @@ impl Vector for Avx2 {
         }
     }
 
+    #[target_feature(enable = "avx2,bmi1")]
+    #[inline]
+    unsafe fn letters(text: &[u8; 64 + SPAN]) -> Letters {
+        let halves = [0, 32].map(|at| {
+            // SAFETY: the caller has AVX2; 32 bytes from 0 or 32 lie within `text`; the load is unaligned.
+            unsafe {
+                let v = _mm256_loadu_si256(text.as_ptr().add(at).cast());
+                let eq = |byte: u8| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed()));
+                let none = _mm256_setzero_si256();
+                let simple =
+                    SIMPLE_ESCAPES.into_iter().fold(none, |all, byte| _mm256_or_si256(all, eq(byte)));
+                (_mm256_movemask_epi8(simple), _mm256_movemask_epi8(eq(b'u')))
+            }
+        });
+        Letters { simple: join(halves[0].0, halves[1].0), unicode: join(halves[0].1, halves[1].1) }
+    }
+
     /// Half a byte at a time: a bucket survives if both halves may belong to it, which reports more than there is.
     #[target_feature(enable = "avx2,bmi1")]
     #[inline]
@@ -83,30 +100,28 @@ impl Vector for Avx2 {
         unsafe {
             let low_half = _mm256_set1_epi8(0x0F);
             let zero = _mm256_setzero_si256();
-            let mut hits = [[_mm256_set1_epi8(-1); BUCKETS / 8]; 2];
-            for (idx, offset) in OFFSETS.iter().enumerate() {
-                for (half, hits) in hits.iter_mut().enumerate() {
-                    let v = _mm256_loadu_si256(text.as_ptr().add(32 * half + offset).cast());
-                    let lower = _mm256_and_si256(v, low_half);
-                    let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(v), low_half);
-                    for (hits, bank) in hits.iter_mut().zip(&filter.banks) {
+            // Of each half: what the bank of words says, then the others.
+            let mut found = [[zero; 2]; 2];
+            for (bank_at, bank) in filter.banks.iter().enumerate() {
+                for (half, found) in found.iter_mut().enumerate() {
+                    let mut hits = _mm256_set1_epi8(-1);
+                    for (idx, offset) in OFFSETS.iter().enumerate() {
+                        let v = _mm256_loadu_si256(text.as_ptr().add(32 * half + offset).cast());
+                        let lower = _mm256_and_si256(v, low_half);
+                        let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(v), low_half);
                         let low = _mm256_broadcastsi128_si256(_mm_loadu_si128(bank.low[idx].as_ptr().cast()));
                         let high =
                             _mm256_broadcastsi128_si256(_mm_loadu_si128(bank.high[idx].as_ptr().cast()));
                         let by_low = _mm256_shuffle_epi8(low, lower);
                         let by_high = _mm256_shuffle_epi8(high, upper);
-                        *hits = _mm256_and_si256(*hits, _mm256_and_si256(by_low, by_high));
+                        hits = _mm256_and_si256(hits, _mm256_and_si256(by_low, by_high));
                     }
+                    let kind = usize::from(bank_at >= WORD_BUCKETS / 8);
+                    found[kind] = _mm256_or_si256(found[kind], hits);
                 }
             }
-            let none = hits.map(|banks| {
-                let (free, bounded) = banks.split_at(WORD_BUCKETS / 8);
-                let none = |banks: &[__m256i]| {
-                    let any = banks.iter().fold(zero, |any, hits| _mm256_or_si256(any, *hits));
-                    _mm256_movemask_epi8(_mm256_cmpeq_epi8(any, zero))
-                };
-                (none(free), none(bounded))
-            });
+            let none =
+                found.map(|kinds| kinds.map(|hits| _mm256_movemask_epi8(_mm256_cmpeq_epi8(hits, zero))));
             let words = [0, 32].map(|at| {
                 let v = _mm256_loadu_si256(text.as_ptr().add(at).cast());
                 let eq = |byte: u8| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed()));
@@ -121,8 +136,8 @@ impl Vector for Avx2 {
                 (_mm256_movemask_epi8(word), _mm256_movemask_epi8(escape))
             });
             Candidates {
-                free: !join(none[0].0, none[1].0),
-                bounded: !join(none[0].1, none[1].1),
+                bounded: !join(none[0][0], none[1][0]),
+                free: !join(none[0][1], none[1][1]),
                 word: join(words[0].0, words[1].0),
                 escape: join(words[0].1, words[1].1),
             }
@@ -152,6 +167,15 @@ impl Vector for Avx512 {
         }
     }
 
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+    #[inline]
+    unsafe fn letters(text: &[u8; 64 + SPAN]) -> Letters {
+        // SAFETY: the entry point has AVX-512 BW; 64 bytes lie within `text`; the load is unaligned.
+        let v = unsafe { _mm512_loadu_si512(text.as_ptr().cast()) };
+        let eq = |byte: u8| _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(byte.cast_signed()));
+        Letters { simple: SIMPLE_ESCAPES.into_iter().fold(0, |all, byte| all | eq(byte)), unicode: eq(b'u') }
+    }
+
     /// A whole byte at a time: two registers hold a table of 128.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
     #[inline]
@@ -159,20 +183,19 @@ impl Vector for Avx512 {
         // SAFETY: the entry point has AVX-512 VBMI; the last load begins at OFFSETS[7] = SPAN - 1 and ends at
         // 64 + SPAN - 1; each table is 128 bytes.
         unsafe {
-            let mut hits = [_mm512_set1_epi8(-1); BUCKETS / 8];
-            for (idx, offset) in OFFSETS.iter().enumerate() {
-                let v = _mm512_loadu_si512(text.as_ptr().add(*offset).cast());
-                for (hits, bank) in hits.iter_mut().zip(&filter.banks) {
-                    let low = _mm512_loadu_si512(bank.tables[idx].as_ptr().cast());
-                    let high = _mm512_loadu_si512(bank.tables[idx].as_ptr().add(64).cast());
-                    *hits = _mm512_and_si512(*hits, _mm512_permutex2var_epi8(low, v, high));
+            let seen = OFFSETS.map(|offset| _mm512_loadu_si512(text.as_ptr().add(offset).cast()));
+            let mut found = [0; 2];
+            for (bank_at, bank) in filter.banks.iter().enumerate() {
+                // Hidden from the optimiser, which would load all tables first and copy them to the stack.
+                let bank = black_box(bank);
+                let mut hits = _mm512_set1_epi8(-1);
+                for (v, table) in seen.into_iter().zip(&bank.tables) {
+                    let low = _mm512_loadu_si512(table.as_ptr().cast());
+                    let high = _mm512_loadu_si512(table.as_ptr().add(64).cast());
+                    hits = _mm512_and_si512(hits, _mm512_permutex2var_epi8(low, v, high));
                 }
+                found[usize::from(bank_at >= WORD_BUCKETS / 8)] |= _mm512_test_epi8_mask(hits, hits);
             }
-            let (free, bounded) = hits.split_at(WORD_BUCKETS / 8);
-            let any = |banks: &[__m512i]| {
-                let any = banks.iter().fold(_mm512_setzero_si512(), |any, hits| _mm512_or_si512(any, *hits));
-                _mm512_test_epi8_mask(any, any)
-            };
             let v = _mm512_loadu_si512(text.as_ptr().cast());
             let eq = |byte: u8| _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(byte.cast_signed()));
             let among = |v: __m512i, first: u8, count: u8| {
@@ -181,8 +204,8 @@ impl Vector for Avx512 {
             };
             let folded = _mm512_or_si512(v, _mm512_set1_epi8(0x20));
             Candidates {
-                free: any(free),
-                bounded: any(bounded),
+                bounded: found[0],
+                free: found[1],
                 word: among(folded, b'a', 26) | among(v, b'0', 10),
                 escape: eq(b'\\') | eq(b'%'),
             }

@@ -11,7 +11,7 @@ pub(crate) const DEPTH_MAX: usize = 70;
 static FILTER: LazyLock<Filter> = LazyLock::new(|| {
     let at_digit = Window::head(&[ByteSet::of(b"+"), ByteSet::DIGIT]);
     let at_sign = Window::head(&[ByteSet::of(b"@")]);
-    Filter::new(&[(at_sign, 0), (Window::literal(b"name that is"), 1), (at_digit, 2)])
+    Filter::new(&[(at_sign, 8), (Window::literal(b"name that is"), 9), (at_digit, 10)])
 });
 
 /// How much of an open string value the visitor wants to see again.

@@ -24,18 +24,23 @@ use words::{
 /// What words and numbers of an address consist of; a byte above 0x7F counts without its upper bit.
 const PART: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b" .,'-#\n")).or(ByteSet::range(1, 9));
 
+/// The end of a number, and what follows it up to the fifth byte.
+const fn behind_number(third: ByteSet, fourth: ByteSet, fifth: ByteSet) -> Window {
+    Window::head(&[ByteSet::DIGIT.or(ByteSet::of(b"ABCD")), ByteSet::of(b" "), third, fourth, fifth])
+}
+
 /// A number, a space, a word with a capital; French streets begin with a small one.
-const NUMBER_BEFORE: Window = Window {
-    sets: [
-        ByteSet::DIGIT.or(ByteSet::of(b"ABCD")),
-        ByteSet::of(b" "),
-        ByteSet::range(b'A', b'Z').or(ByteSet::DIGIT).or(ByteSet::of(b"r")),
-        PART,
-        PART,
-        ByteSet::ANY,
-        ByteSet::ANY,
-        ByteSet::ANY,
-    ],
+const NUMBER_BEFORE: Window = behind_number(ByteSet::range(b'A', b'Z').or(ByteSet::of(b"r")), PART, PART);
+
+/// A number, a space, a number that names a street: words follow it.
+const NUMBER_BEFORE_SHORT: Window = behind_number(ByteSet::DIGIT, PART, PART.without(ByteSet::DIGIT));
+
+/// The same with three digits or more.
+const NUMBER_BEFORE_LONG: Window = {
+    let mut window = behind_number(ByteSet::DIGIT, ByteSet::DIGIT, ByteSet::DIGIT);
+    // The eighth byte: the third digit is followed by an ending or a space.
+    window.sets[5] = PART.without(ByteSet::DIGIT);
+    window
 };
 
 /// A word, a space, a number.
@@ -44,6 +49,33 @@ const NUMBER_AFTER: Window = Window::head(&[
     ByteSet::of(b" "),
     ByteSet::DIGIT,
     ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b" ,.;!?)]}>-\n\r\t\"'\\<\0")),
+]);
+
+/// The end of a word for a box, a space, a number.
+const BOX: Window = Window {
+    sets: {
+        let mut sets = NUMBER_AFTER.sets;
+        sets[0] = ByteSet::of(b"xXhso");
+        sets
+    },
+};
+
+/// The letters of a state, a space, its code.
+const STATE: Window = Window::head(&[
+    ByteSet::range(b'A', b'Z'),
+    ByteSet::of(b" "),
+    ByteSet::DIGIT,
+    ByteSet::DIGIT,
+    ByteSet::DIGIT,
+]);
+
+/// The space within a British postcode.
+const POSTCODE: Window = Window::head(&[
+    ByteSet::range(b'A', b'Z').or(ByteSet::DIGIT),
+    ByteSet::of(b" "),
+    ByteSet::DIGIT,
+    ByteSet::range(b'A', b'Z'),
+    ByteSet::range(b'A', b'Z'),
 ]);
 
 /// More words belong to no street.
@@ -78,7 +110,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         ],
         rank: 44,
         level: Level::Likely,
-        triggers: Triggers::Windows(&[NUMBER_BEFORE, NUMBER_AFTER]),
+        triggers: Triggers::Windows(&[NUMBER_BEFORE, NUMBER_BEFORE_SHORT, NUMBER_BEFORE_LONG, NUMBER_AFTER]),
         behind: 104,
         ahead: 192,
         lead: 16,
@@ -103,7 +135,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         non_examples: &[Example::none("Box 12, the box 5 of 7, inbox 3, xbox 360, po 12")],
         rank: 45,
         level: Level::Likely,
-        triggers: Triggers::Windows(&[NUMBER_AFTER]),
+        triggers: Triggers::Windows(&[BOX]),
         behind: 96,
         ahead: 128,
         lead: 16,
@@ -130,7 +162,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         ],
         rank: 43,
         level: Level::Likely,
-        triggers: Triggers::Windows(&[NUMBER_AFTER, NUMBER_BEFORE]),
+        triggers: Triggers::Windows(&[STATE, POSTCODE]),
         behind: 96,
         ahead: 32,
         lead: 8,

@@ -11,6 +11,8 @@ const SLOTS: usize = 2048;
 /// Words that name kinds, found by their last three letters.
 #[derive(Debug)]
 pub(super) struct Words {
+    /// Which two letters, the last first, end a word: most words of a text end with others.
+    pairs: [u32; 32],
     /// Which slots hold a word, one bit each.
     used: [u64; SLOTS / 64],
     slots: Vec<Vec<(Label, usize)>>,
@@ -71,7 +73,7 @@ pub(super) struct Label {
 
 impl Default for Words {
     fn default() -> Words {
-        Words { used: [0; SLOTS / 64], slots: vec![Vec::new(); SLOTS] }
+        Words { pairs: [0; 32], used: [0; SLOTS / 64], slots: vec![Vec::new(); SLOTS] }
     }
 }
 
@@ -89,6 +91,8 @@ impl Words {
             needs_bank: mark == b'&',
             needs_person: mark == b'?',
         };
+        let (last, before) = pair(text, text.len());
+        self.pairs[last] |= 1 << before;
         let [short, long] = slots(text, text.len());
         let slot = if text.iter().filter(|&&byte| byte != b' ').count() == 2 { short } else { long };
         self.used[slot / 64] |= 1 << (slot % 64);
@@ -100,14 +104,24 @@ impl Words {
     /// The labels that end at `end` of `text`, with their kinds.
     #[inline]
     pub(super) fn ending_at(&self, text: &[u8], end: usize) -> impl Iterator<Item = (Label, usize)> {
-        let used =
-            slots(text, end).map(|slot| (self.used[slot / 64] >> (slot % 64) & 1 == 1).then_some(slot));
+        let (last, before) = pair(text, end);
+        let used = match self.pairs[last] >> before & 1 {
+            0 => [None; 2],
+            _ => slots(text, end).map(|slot| (self.used[slot / 64] >> (slot % 64) & 1 == 1).then_some(slot)),
+        };
         let labels = used.into_iter().flatten().filter_map(|slot| self.slots.get(slot)).flatten().copied();
         labels.filter(move |(label, _)| {
             begin_of(text, end, label.text)
                 .is_some_and(|begin| !label.needs_person || !is_of_thing(text, begin))
         })
     }
+}
+
+/// The last two bytes before `end`, without what tells their case.
+#[inline]
+fn pair(text: &[u8], end: usize) -> (usize, usize) {
+    let at = |idx: usize| text.get(end.wrapping_sub(idx)).map_or(0, |byte| usize::from(byte & 31));
+    (at(1), at(2))
 }
 
 /// The slots of labels of two letters and of longer ones. Signs between letters do not count.
