@@ -55,7 +55,8 @@ pub use scan::{Carry, Detectors, Match, Piece, RuleIx};
 /// Whether a value of the category belongs to nobody by its form, so that it may stay even under a telling name:
 /// addresses of the machine itself.
 pub fn is_nobody(category: Category, value: &[u8]) -> bool {
-    if category != Category::IpAddress {
+    let may_be = matches!(value, [b'1', b'2', b'7', ..] | [b'2', b'5', b'5', ..] | [b'0' | b':', ..]);
+    if category != Category::IpAddress || !may_be {
         return false;
     }
     // The whole value must be one address: beside it something else could hide.

@@ -214,6 +214,11 @@ impl Detectors {
         out: &mut Vec<Match>,
         first: usize,
     ) -> usize {
+        if let [found] = &out[first..]
+            && !(piece.open || found.goes_on || carry.0.is_some())
+        {
+            return release(piece, known);
+        }
         if let Some(matches) = out.get_mut(first..) {
             matches.sort_unstable_by_key(|found| (found.start, Reverse(found.end), found.rule));
         }

@@ -91,17 +91,20 @@ impl Walk<'_, '_> {
                     queue.allow(waiting.id, rule);
                     return;
                 }
-                let mut bytes = Vec::new();
-                if waiting.is_number {
-                    self.push_quote(&mut bytes);
-                }
-                match &waiting.original {
-                    Some(original) => self.compiled.transforms.render(category, original, &mut bytes),
-                    None => self.compiled.transforms.render_unseen(category, &mut bytes),
-                }
-                if waiting.is_number {
-                    self.push_quote(&mut bytes);
-                }
+                let bytes = match &waiting.original {
+                    None => self.compiled.transforms.unseen(category).into(),
+                    Some(original) => {
+                        let mut bytes = Vec::new();
+                        if waiting.is_number {
+                            self.push_quote(&mut bytes);
+                        }
+                        self.compiled.transforms.render(category, original, &mut bytes);
+                        if waiting.is_number {
+                            self.push_quote(&mut bytes);
+                        }
+                        bytes.into()
+                    }
+                };
                 let bytes = self.out.encoded(bytes);
                 self.out.emitted.queue.go(waiting.id, rule, bytes);
             }
@@ -160,9 +163,7 @@ impl Walk<'_, '_> {
                     *count -= 1;
                 }
                 let category = self.out.rules.get(self.out.rules.of_class(class)).category;
-                let mut bytes = Vec::new();
-                self.compiled.transforms.render_unseen(category, &mut bytes);
-                let bytes = self.out.encoded(bytes);
+                let bytes = self.out.encoded(self.compiled.transforms.unseen(category).into());
                 self.out.emitted.queue.cut(waiting.id, &bytes);
                 self.state.value = Value::Go { class, start: waiting.at };
                 if let Some(inner) = self.inner {

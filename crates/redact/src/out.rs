@@ -9,6 +9,7 @@ use crate::form::encode;
 use crate::rules::{RuleIx, Rules};
 use crate::sink::Sink;
 use crate::wait::{Queue, Queued};
+use std::borrow::Cow;
 
 /// The sink refused; the adapter knows why.
 #[derive(Debug)]
@@ -116,13 +117,13 @@ impl Out<'_> {
     }
 
     /// What replaces a finding, as it must be written.
-    pub(crate) fn encoded(&self, bytes: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn encoded(&self, bytes: Cow<'static, [u8]>) -> Cow<'static, [u8]> {
         if !self.is_form {
             return bytes;
         }
         let mut encoded = Vec::with_capacity(bytes.len() + 8);
         encode(&bytes, &mut encoded);
-        encoded
+        encoded.into()
     }
 
     /// Adds bytes that are not input.
@@ -185,7 +186,7 @@ impl Out<'_> {
         }
         let (pieces, rules) = (&mut *self.pieces, self.rules);
         self.emitted.queue.drain(|bytes| pieces.put(bytes))?;
-        let ready = std::mem::take(&mut self.emitted.queue.ready);
+        let mut ready = std::mem::take(&mut self.emitted.queue.ready);
         for queued in ready.iter().filter(|_| self.reports) {
             let info = rules.get(queued.rule);
             pieces.found(&Finding {
@@ -198,6 +199,9 @@ impl Out<'_> {
                 allowed: queued.allowed,
             })?;
         }
+        // The memory is used again.
+        ready.clear();
+        self.emitted.queue.ready = ready;
         Ok(())
     }
 }

@@ -48,19 +48,28 @@ impl Transforms {
         }
     }
 
-    /// Appends what replaces a value whose text is not at hand, or would be told apart the next time.
-    pub(crate) fn render_unseen(&self, category: Category, out: &mut Vec<u8>) {
-        if self.of(category) != Transform::Remove {
-            out.extend_from_slice(category.label().as_bytes());
-        }
+    /// What replaces a value whose text is not at hand, or would be told apart the next time.
+    pub(crate) fn unseen(&self, category: Category) -> &'static [u8] {
+        if self.of(category) == Transform::Remove { b"" } else { category.label().as_bytes() }
     }
 
     /// Whether any transform asks what a value says.
     pub(crate) fn reads_values(&self) -> bool {
-        self.by_category.iter().any(|transform| !matches!(transform, Transform::Label | Transform::Remove))
+        self.by_category.iter().any(|transform| asks(*transform))
+    }
+
+    /// Whether that of a category does.
+    #[inline]
+    pub(crate) fn reads(&self, category: Category) -> bool {
+        asks(self.of(category))
     }
 
     fn of(&self, category: Category) -> Transform {
         self.by_category.get(category as usize).copied().unwrap_or_default()
     }
+}
+
+/// Whether a transform asks what a value says.
+fn asks(transform: Transform) -> bool {
+    !matches!(transform, Transform::Label | Transform::Remove)
 }

@@ -240,11 +240,11 @@ impl Walk<'_, '_> {
     fn render(&mut self, value: &[u8], category: Category, flags: StringFlags) {
         let Scratch { view, bytes, .. } = &mut *self.scratch;
         bytes.clear();
-        if value.len() < WHOLE_BYTES_MAX {
+        if value.len() < WHOLE_BYTES_MAX && self.compiled.transforms.reads(category) {
             view.read(value, flags, false);
             self.compiled.transforms.render(category, view.decoded(value), bytes);
         } else {
-            self.compiled.transforms.render_unseen(category, bytes);
+            bytes.extend_from_slice(self.compiled.transforms.unseen(category));
         }
     }
 

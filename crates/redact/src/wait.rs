@@ -13,6 +13,7 @@
 use crate::finding::Span;
 use crate::out::Refused;
 use crate::rules::RuleIx;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// A finding that waits.
@@ -33,7 +34,7 @@ enum Outcome {
     Stays,
     /// It stays, and is reported.
     Allowed,
-    Goes(Vec<u8>),
+    Goes(Cow<'static, [u8]>),
 }
 
 /// A value that waits.
@@ -113,7 +114,7 @@ impl Queue {
     }
 
     /// The value gives way to `replacement`.
-    pub(crate) fn go(&mut self, id: u64, rule: RuleIx, replacement: Vec<u8>) {
+    pub(crate) fn go(&mut self, id: u64, rule: RuleIx, replacement: Cow<'static, [u8]>) {
         if let Some(pending) = self.find(id) {
             pending.finding.rule = rule;
             pending.outcome = Outcome::Goes(replacement);

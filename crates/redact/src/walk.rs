@@ -215,7 +215,7 @@ impl Walk<'_, '_> {
         self.push_quote(&mut bytes);
         match is_seen {
             true => self.compiled.transforms.render(category, &self.buf[span.clone()], &mut bytes),
-            false => self.compiled.transforms.render_unseen(category, &mut bytes),
+            false => bytes.extend_from_slice(self.compiled.transforms.unseen(category)),
         }
         self.push_quote(&mut bytes);
         let raw = self.raw(span);

@@ -217,6 +217,9 @@ fn read(view: &View<'_>, at: usize) -> Option<Number> {
 /// Where the gap that begins at `from` ends: a few signs, or one escaped for a URL.
 fn gap_end(view: &View<'_>, from: usize) -> usize {
     const ESCAPED: [&[u8]; 4] = [b"%20", b"%2d", b"%2e", b"+"];
+    if !matches!(view.at(from), b'%' | b'+') {
+        return view.run_up_to(from, GAP_LEN_MAX, GAP);
+    }
     let escaped = ESCAPED.iter().find(|sign| view.starts_with_any_case(from, sign));
     escaped.map_or_else(|| view.run_up_to(from, GAP_LEN_MAX, GAP), |sign| from + sign.len())
 }
