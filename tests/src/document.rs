@@ -51,7 +51,7 @@ pub const PLANTED: [&str; 12] = [
     "<<jwt>>",
 ];
 
-const PROSE: [&str; 14] = [
+const PROSE: [&str; 17] = [
     "",
     "paid",
     "usd",
@@ -66,6 +66,9 @@ const PROSE: [&str; 14] = [
     "v1.10.2.3",
     "[email]",
     "{not json",
+    "email",
+    "E-mail *",
+    "db_password",
 ];
 
 const IDS: [&str; 6] = [
@@ -79,7 +82,7 @@ const IDS: [&str; 6] = [
 
 const TYPES: [&str; 7] = ["customer", "charge", "product", "event", "list", "something_else", "source"];
 
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 38] = [
     "id",
     "object",
     "name",
@@ -108,6 +111,10 @@ const NAMES: [&str; 34] = [
     "last_name",
     "ip",
     "iban",
+    "value",
+    "key",
+    "type",
+    "label",
     "content",
     "arguments",
     "x",

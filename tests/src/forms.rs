@@ -4,7 +4,7 @@ use crate::cases::fill;
 use crate::document::{Dice, PLANTED, document};
 use serde_json::{Map, Value};
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 26] = [
     "name",
     "email",
     "phone",
@@ -22,6 +22,8 @@ const NAMES: [&str; 24] = [
     "last_name",
     "country",
     "content",
+    "value",
+    "key",
     "x",
     "straße",
     "a/b~c",
@@ -34,11 +36,12 @@ const NAMES: [&str; 24] = [
 const HOLDERS: [&str; 8] =
     ["card", "billing_details", "address", "metadata", "owner", "data", "shipping", "previous_attributes"];
 
-const VALUES: [&str; 12] = [
+const VALUES: [&str; 13] = [
     "",
     "Jenny Rosen",
     "paid",
     "usd",
+    "password",
     "T-shirt, size M (2 pieces)",
     "Größe 42 – schön",
     "customer",
@@ -92,7 +95,11 @@ fn value(dice: &mut Dice<'_>) -> String {
             let seed: Vec<u8> = (0..40).map(|_| u8::try_from(dice.roll(256)).unwrap_or(0)).collect();
             String::from_utf8(document(&seed)).unwrap_or_default()
         }
-        2 if dice.once_in(8) => format!("{} ", dice.pick(&VALUES)).repeat(dice.roll(256)),
+        // Without escapes a text is as long in JSON as in a form, and length can matter to what becomes of it.
+        2 if dice.once_in(8) => {
+            let plain = &VALUES[..VALUES.len() - 1];
+            format!("{} ", dice.pick(plain)).repeat(dice.roll(256))
+        }
         _ => dice.pick(&VALUES).to_owned(),
     }
 }

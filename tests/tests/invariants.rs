@@ -181,6 +181,10 @@ proptest! {
         let input = document(&bytes);
         for redactor in BY_TRANSFORM.iter().take(4).chain([&*STRICT]) {
             let once = run::whole(redactor, &input);
+            // Among labels that are longer than what they replace a value may wait too long that did not before.
+            if once.output.len() as u64 > Limits::default().wait_bytes_max {
+                continue;
+            }
             let twice = run::whole(redactor, &once.output);
             prop_assert_eq!(shown(&twice.output), shown(&once.output), "{} {:?}", shown(&input), twice);
         }
@@ -299,6 +303,7 @@ fn what_waits_too_long_goes() {
             r#"{{"object":"charge","x":{{"name":"Jenny Rosen","p":[{filler}"x"],"object":"customer"}}}}"#
         ),
         format!(r#"{{"name":"Jenny Rosen","p":[{filler}"x"],"object":"customer"}}"#),
+        format!(r#"{{"object":"charge","x":{{"value":"Jenny Rosen","p":[{filler}"x"],"key":"full_name"}}}}"#),
         format!(r#"{{"name":"Jenny Rosen","p":"{}","object":"product"}}"#, "y ".repeat(10_000)),
     ] {
         let output = run::whole(label(), input.as_bytes()).output;

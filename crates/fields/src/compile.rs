@@ -4,7 +4,9 @@
 //! is. Likewise for object types. A condition is then one "and".
 
 use crate::error::PackError;
-use crate::fields::{ACTS, Class, Fields, LEAVES, NameRules, Profile, TypeFacts};
+use crate::fields::{
+    ACTS, ASKS, CONDITIONS_MAX, Class, Fields, LEAVES, NOTED, NameRules, Profile, TELLERS, TypeFacts, VALUE,
+};
 use crate::ids::{IdForm, Ids};
 use crate::pack::{self, Action, PackFile};
 use crate::pattern::{Patterns, joined};
@@ -37,6 +39,8 @@ pub(crate) fn compile(packs: &[PackFile], profile: Profile) -> Result<Fields, Pa
 #[derive(Default)]
 struct Compiler<'p> {
     classes: Vec<Class>,
+    /// The first class that is for doubt and redacts.
+    doubt: Option<ClassIx>,
     class_ixs: BTreeMap<String, ClassIx>,
     /// Joined spelling to name id.
     name_ids: BTreeMap<Vec<u8>, u16>,
@@ -98,6 +102,9 @@ impl<'p> Compiler<'p> {
                 Profile::Balanced => class.balanced,
                 Profile::Strict => class.strict,
             };
+            if class.doubt && action == Action::Redact {
+                self.doubt.get_or_insert(ClassIx(ix));
+            }
             self.classes.push(Class {
                 rule_id,
                 category,
@@ -212,6 +219,11 @@ impl<'p> Compiler<'p> {
         let first = packs.first().ok_or_else(no_pack)?;
         let type_name = self.intern(first, "object")?;
         let id_name = self.intern(first, "id")?;
+        let value_name = self.intern(first, VALUE)?;
+        let mut noted = vec![type_name, id_name];
+        for teller in TELLERS {
+            noted.push(self.intern(first, teller)?);
+        }
         let mut steps = Vec::new();
         let mut rules = vec![NameRules::default(); self.names.len()];
         for (id, rules) in rules.iter_mut().enumerate() {
@@ -223,8 +235,14 @@ impl<'p> Compiler<'p> {
             rules.always =
                 steps.get(rules.first_step).filter(|step| step.is_always()).map(|step| step.verdict);
         }
+        let own = &mut rules[usize::from(value_name)];
+        own.always = own.always.filter(|verdict| *verdict != Verdict::Scan);
         let patterns = self.patterns();
-        let masks = self.masks(first, &patterns)?;
+        let mut masks = self.masks(first, &patterns)?;
+        masks[usize::from(value_name)] |= ACTS | ASKS;
+        for name in noted {
+            masks[usize::from(name)] |= NOTED;
+        }
         rules.resize(self.names.len(), NameRules::default());
         for (rules, entry) in rules.iter_mut().zip(&self.names) {
             rules.subtree = entry.subtree;
@@ -232,7 +250,10 @@ impl<'p> Compiler<'p> {
         }
         let type_names: Vec<(String, u16)> =
             self.type_ids.iter().map(|(name, &id)| ((*name).to_ascii_lowercase(), id)).collect();
+        let redacts = (0..).zip(&self.classes).find(|(_, class)| class.redacts);
+        let doubt = self.doubt.or(redacts.map(|(ix, _)| ClassIx(ix)));
         Ok(Fields {
+            doubt,
             spellings: self.spellings(first)?,
             masks,
             names: rules,
@@ -254,7 +275,7 @@ impl<'p> Compiler<'p> {
             draft.pack.error(format!("rule \"{}\"", rule.id), format!("too many sets of {what}"))
         };
         let name_bit = |compiler: &mut Self, set: NameSet<'p>| {
-            bit(&mut compiler.name_sets, set, 62).ok_or_else(|| too_many("names in conditions"))
+            bit(&mut compiler.name_sets, set, CONDITIONS_MAX).ok_or_else(|| too_many("names in conditions"))
         };
         let parents = NameSet {
             names: set(&rule.parents),

@@ -5,7 +5,7 @@ use crate::error::PackError;
 use crate::ids::Ids;
 use crate::pack::PackFile;
 use crate::pattern::Patterns;
-use crate::place::{ClassIx, ObjectType, Place, Subtree, Verdict};
+use crate::place::{ClassIx, ObjectType, Place, Subtree, Told, Verdict};
 use crate::rule::{Step, Types, decide};
 use crate::table::Table;
 use obelus_detect::Category;
@@ -25,12 +25,14 @@ pub enum Profile {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Name {
     pub(crate) id: u16,
+    /// Of a member that its siblings name: the id of the name that its value spells.
+    pub(crate) echo: u16,
     pub(crate) mask: u64,
 }
 
 impl Name {
     /// A name that no rule knows.
-    pub const NONE: Name = Name { id: 0, mask: 0 };
+    pub const NONE: Name = Name { id: 0, echo: 0, mask: 0 };
 
     /// The conditions that the name satisfies as the parent, ancestor or sibling of a value.
     #[inline]
@@ -41,7 +43,13 @@ impl Name {
     /// Whether no rule knows the name and it satisfies no condition.
     #[inline]
     pub fn is_none(self) -> bool {
-        self == Name::NONE
+        self.id == 0 && self.mask == 0
+    }
+
+    /// Whether siblings can say what the member holds; see [`Fields::tell`].
+    #[inline]
+    pub fn asks(self) -> bool {
+        self.mask & ASKS != 0
     }
 }
 
@@ -50,6 +58,21 @@ pub(crate) const ACTS: u64 = 1 << 63;
 
 /// Set in the mask of a name below which subtree rules do not apply; no condition uses this bit.
 pub(crate) const LEAVES: u64 = 1 << 62;
+
+/// Set in the mask of a name whose text value says something of its object; no condition uses this bit.
+pub(crate) const NOTED: u64 = 1 << 61;
+
+/// Set in the mask of a name that says nothing itself, but whose siblings may; no condition uses this bit.
+pub(crate) const ASKS: u64 = 1 << 60;
+
+/// How many bits are left for conditions.
+pub(crate) const CONDITIONS_MAX: usize = 60;
+
+/// The member that holds what its siblings name.
+pub(crate) const VALUE: &str = "value";
+
+/// The siblings that may name it.
+pub(crate) const TELLERS: [&str; 5] = ["name", "key", "type", "label", "field"];
 
 /// What a set of names holds.
 #[derive(Clone, Debug)]
@@ -103,6 +126,8 @@ pub struct Fields {
     pub(crate) classes: Vec<Class>,
     pub(crate) type_name: u16,
     pub(crate) id_name: u16,
+    /// The class of what a sibling may name that never came; absent if nothing is redacted by name.
+    pub(crate) doubt: Option<ClassIx>,
 }
 
 impl Fields {
@@ -110,7 +135,7 @@ impl Fields {
     /// before plain names.
     ///
     /// # Errors
-    /// If the packs contradict each other or together exceed what can be compiled: 62 distinct conditions on
+    /// If the packs contradict each other or together exceed what can be compiled: 60 distinct conditions on
     /// names, 64 on object types, 65,535 spellings.
     pub fn compile(packs: &[PackFile], profile: Profile) -> Result<Fields, PackError> {
         compile::compile(packs, profile)
@@ -123,14 +148,14 @@ impl Fields {
     #[inline]
     pub fn name(&self, raw: &[u8]) -> Name {
         let id = self.spellings.find(raw);
-        Name { id, mask: self.masks[usize::from(id)] }
+        Name { id, echo: 0, mask: self.masks[usize::from(id)] }
     }
 
     /// Completes what is known about a name that opens an object or array: rules may ask how such a name ends or
     /// what it contains, even if no rule spells it out.
     #[inline]
     pub fn container(&self, raw: &[u8], name: Name) -> Name {
-        if name.id != 0 { name } else { Name { id: 0, mask: self.patterns.mask(raw) } }
+        if name.id != 0 { name } else { Name { mask: self.patterns.mask(raw), ..Name::NONE } }
     }
 
     /// The type that an `object` member's value names.
@@ -162,6 +187,31 @@ impl Fields {
     #[inline]
     pub fn is_id_name(&self, name: Name) -> bool {
         name.id == self.id_name
+    }
+
+    /// Whether the text value of a member of this name says something of the object: its type, its identifier, or
+    /// what its member `value` holds.
+    #[inline]
+    pub fn is_noted(&self, name: Name) -> bool {
+        name.mask & NOTED != 0
+    }
+
+    /// Notes in `told` what `text`, the value of the member `teller`, says of the member `value` beside it, as in
+    /// `{"name": "email", "value": …}`. Returns whether it says anything: it must spell a name by which some rule
+    /// redacts.
+    pub fn tell(&self, teller: Name, text: &[u8], told: &mut Told) -> bool {
+        if !self.is_noted(teller) || self.is_type_name(teller) || self.is_id_name(teller) {
+            return false;
+        }
+        let end = text.iter().rposition(|&byte| !is_mark(byte)).map_or(0, |last| last + 1);
+        let name = self.name(&text[..end]);
+        name.mask & (ACTS | ASKS) == ACTS && told.add(name.id)
+    }
+
+    /// Completes the name of a member that siblings may name by what stands there: a value that spells a name, as
+    /// the options of a form do (`{"label": "E-mail", "value": "email"}`), is none of what that name stands for.
+    pub fn echoed(&self, name: Name, value: &[u8]) -> Name {
+        if name.asks() { Name { echo: self.spellings.find(value), ..name } } else { name }
     }
 
     /// What applies to everything below a member of this name.
@@ -209,10 +259,47 @@ impl Fields {
         let (own, nearest) = (self.type_facts(place.own), self.type_facts(place.nearest));
         let is_nearest_known = place.nearest != ObjectType::UNKNOWN && !nearest.is_envelope;
         let types = Types { own: own.mask, nearest: nearest.mask, is_nearest_known };
-        decide(steps, place, types, otherwise)
+        match decide(steps, place, types, otherwise) {
+            Verdict::Scan if name.asks() => self.ask_siblings(name, place),
+            verdict => verdict,
+        }
+    }
+
+    /// The verdict about a member that says nothing itself. What a sibling said first counts, so that no later one
+    /// changes an answer.
+    fn ask_siblings(&self, name: Name, place: &Place) -> Verdict {
+        if place.told == Told::ANYTHING {
+            return self.doubt.map_or(Verdict::Scan, Verdict::Redact);
+        }
+        for id in place.told.ids() {
+            let told = Name { id, echo: 0, mask: self.masks[usize::from(id)] };
+            match self.verdict(told, place) {
+                Verdict::Redact(class) if self.is_echo(name.echo, class) => {}
+                Verdict::Scan => {}
+                verdict => return verdict,
+            }
+        }
+        if place.closed { Verdict::Scan } else { Verdict::Undecided }
+    }
+
+    /// Whether the name `echo` stands for values of the category of `class`. A password may well be `password`.
+    fn is_echo(&self, echo: u16, class: ClassIx) -> bool {
+        let rules = self.names[usize::from(echo)];
+        let category = self.class(class).category;
+        let is_same = |step: &Step| match step.verdict {
+            Verdict::Redact(other) => self.class(other).category == category,
+            _ => false,
+        };
+        category != Category::Secret
+            && self.steps[rules.first_step..rules.first_step + rules.steps].iter().any(is_same)
     }
 
     fn type_facts(&self, object_type: ObjectType) -> TypeFacts {
         self.types.get(usize::from(object_type.0)).copied().unwrap_or_default()
     }
+}
+
+/// Whether a byte may stand behind a name that people read: `Phone number:`, `E-mail *`.
+fn is_mark(byte: u8) -> bool {
+    matches!(byte, b' ' | b':' | b'*' | b'?' | b'.' | b'#')
 }

@@ -27,7 +27,7 @@
 //! ```
 //!
 //! # Limits
-//! All packs together may use 62 distinct sets of names in conditions, 64 sets of object types and 65,535
+//! All packs together may use 60 distinct sets of names in conditions, 64 sets of object types and 65,535
 //! spellings of names; beyond that [`Fields::compile`] fails. Names of objects that rules know by their end or a
 //! part are judged by their last 64 bytes.
 //!
@@ -56,7 +56,7 @@ pub use allow::{AllowEntry, AllowFile, NEVER_ALLOWED};
 pub use error::PackError;
 pub use fields::{Class, Fields, Name, Profile};
 pub use pack::{Example, PackFile};
-pub use place::{ClassIx, ObjectType, Place, Subtree, Verdict};
+pub use place::{ClassIx, ObjectType, Place, Subtree, Told, Verdict};
 pub use treatment::{Transform, Treatment};
 
 /// The rule file for customer and payment APIs in general.

@@ -63,6 +63,9 @@ pub(crate) struct Class {
     pub(crate) strict: Action,
     #[serde(default)]
     pub(crate) numbers: bool,
+    /// Whether a value is of this class that waited in vain for a sibling to name it.
+    #[serde(default)]
+    pub(crate) doubt: bool,
     pub(crate) description: String,
     #[serde(default)]
     examples: Vec<String>,

@@ -39,6 +39,30 @@ pub enum Subtree {
     Like,
 }
 
+/// Names that members of an object have told for the member `value` beside them, in the order they were told.
+///
+/// There is room for one from each of them; what duplicate members tell beyond that takes the last room.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Told([u16; 6]);
+
+impl Told {
+    /// What is assumed when waiting is given up: there may be a sibling that names the value as anything.
+    pub const ANYTHING: Told = Told([u16::MAX; 6]);
+
+    /// Returns whether the name is news.
+    pub(crate) fn add(&mut self, id: u16) -> bool {
+        let last = self.0.len() - 1;
+        let at = self.0.iter().position(|&known| known == 0 || known == id).unwrap_or(last);
+        let is_news = self.0[at] != id;
+        self.0[at] = id;
+        is_news
+    }
+
+    pub(crate) fn ids(self) -> impl Iterator<Item = u16> {
+        self.0.into_iter().take_while(|&id| id != 0)
+    }
+}
+
 /// Everything that rules may ask about the position of a value.
 ///
 /// The masks are those of [`Name::mask`](crate::Name::mask), joined by "or" where several names are meant.
@@ -54,6 +78,8 @@ pub struct Place {
     pub ancestors: u64,
     /// The names seen so far in the containing object.
     pub siblings: u64,
+    /// What members of the containing object said so far of its member `value`.
+    pub told: Told,
     /// The class that a subtree rule gives to this place.
     pub subtree: Option<ClassIx>,
     /// Whether this or an enclosing object has shown itself as a pack's own.

@@ -4,7 +4,7 @@ use crate::finding::Span;
 use crate::level::{Value, Waiting};
 use crate::wait::Queued;
 use crate::walk::{Stop, Walk};
-use obelus_fields::{ObjectType, Place, Verdict};
+use obelus_fields::{ObjectType, Place, Told, Verdict};
 use std::ops::Range;
 
 impl Walk<'_, '_> {
@@ -148,7 +148,10 @@ impl Walk<'_, '_> {
         }
         match self.compiled.judge(waiting.name, &place) {
             Verdict::Redact(class) => Verdict::Redact(class),
-            _ => self.compiled.judge(waiting.name, &Place { siblings: u64::MAX, ..place }),
+            _ => {
+                let place = Place { siblings: u64::MAX, told: Told::ANYTHING, ..place };
+                self.compiled.judge(waiting.name, &place)
+            }
         }
     }
 

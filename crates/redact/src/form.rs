@@ -332,6 +332,9 @@ impl Walk<'_, '_> {
                 self.settled = Some(0);
                 return Ok(0);
             }
+            if !open && let Some(form) = &mut self.state.form {
+                form.objects.echo(self.buf, &self.compiled.fields);
+            }
             let verdict = self.judge_pair();
             // What goes tells nothing: a second pass could not ask it.
             if !open && len < WHOLE_BYTES_MAX && !matches!(verdict, Verdict::Redact(_)) {

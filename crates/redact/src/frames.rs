@@ -5,7 +5,7 @@
 //! pointer (RFC 6901) is kept as text: each container adds its segment when it opens; the segment of the current
 //! member or element is added when a finding asks for it, or when the buffer with the name goes away.
 
-use obelus_fields::{ClassIx, Name, ObjectType, Place};
+use obelus_fields::{ClassIx, Name, ObjectType, Place, Told};
 
 /// One open container.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Frame {
     pub(crate) ancestors: u64,
     /// What the names in this object satisfy.
     pub(crate) seen: u64,
+    /// What members of this object said of its member `value`.
+    pub(crate) told: Told,
     /// The class that a subtree rule gives all values here.
     pub(crate) subtree: Option<ClassIx>,
     /// The type of the child object that `like` subtrees take theirs from.
@@ -95,6 +97,7 @@ impl Frames {
                 nearest: frame.nearest,
                 ancestors: frame.ancestors,
                 siblings: frame.seen,
+                told: frame.told,
                 subtree: frame.subtree,
                 in_scope: frame.in_scope,
                 closed: closed || frame.is_array,
@@ -186,6 +189,7 @@ impl Frames {
             nearest: ObjectType::UNKNOWN,
             ancestors: name.mask(),
             seen: 0,
+            told: Told::default(),
             subtree: None,
             child: ObjectType::UNKNOWN,
             in_scope: false,

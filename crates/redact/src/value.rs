@@ -43,7 +43,11 @@ impl Walk<'_, '_> {
                 return Ok(body.start);
             }
             self.state.frames.begin_value();
-            let verdict = self.judge();
+            let mut verdict = self.judge();
+            if verdict != Verdict::Scan && self.state.member.asks() && !open {
+                self.state.member = self.compiled.fields.echoed(self.state.member, &self.buf[body.clone()]);
+                verdict = self.judge();
+            }
             // What goes tells nothing: a second pass could not ask it.
             if !open && !matches!(verdict, Verdict::Redact(_)) {
                 self.note(&body, flags)?;

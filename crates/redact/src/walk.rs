@@ -230,16 +230,12 @@ impl Walk<'_, '_> {
         Span { start: self.source.start(range.start), end: self.source.end(range.end) }
     }
 
-    /// A member's whole string value may tell the type of its object.
+    /// A member's whole string value may tell the type of its object, or what the object's member `value` holds.
     #[inline]
     pub(crate) fn note(&mut self, body: &Range<usize>, flags: StringFlags) -> Result<(), Stop> {
         let name = self.state.member;
-        if name.is_none() || body.len() >= crate::value::WHOLE_BYTES_MAX {
-            return Ok(());
-        }
         let fields = &self.compiled.fields;
-        let (is_type, is_id) = (fields.is_type_name(name), fields.is_id_name(name));
-        if !is_type && !is_id {
+        if !fields.is_noted(name) || body.len() >= crate::value::WHOLE_BYTES_MAX {
             return Ok(());
         }
         let mut value = &self.buf[body.clone()];
@@ -249,11 +245,15 @@ impl Walk<'_, '_> {
             value = text;
         }
         let Some(top) = self.state.frames.top_mut().filter(|top| !top.is_array) else { return Ok(()) };
-        if is_type {
+        if fields.is_type_name(name) {
             top.own = fields.object_type(value);
             if top.own != ObjectType::FOREIGN {
                 top.nearest = top.own;
                 top.in_scope = true;
+            }
+        } else if !fields.is_id_name(name) {
+            if !fields.tell(name, value, &mut top.told) {
+                return Ok(());
             }
         } else if top.own == ObjectType::UNKNOWN
             && let Some(hint) = fields.type_of_id(value)

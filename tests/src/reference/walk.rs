@@ -7,7 +7,7 @@ use super::parse::{Member, Node, Unit, decode, lenient, text};
 use super::{Reference, is_label};
 use crate::run::Found;
 use obelus_detect::{Carry, Piece, fold};
-use obelus_fields::{ClassIx, Name, ObjectType, Place, Subtree, Verdict};
+use obelus_fields::{ClassIx, Name, ObjectType, Place, Subtree, Told, Verdict};
 use obelus_json::Arch;
 use obelus_json::map::OffsetMap;
 
@@ -53,6 +53,7 @@ struct Frame {
     nearest: ObjectType,
     ancestors: u64,
     siblings: u64,
+    told: Told,
     subtree: Option<ClassIx>,
     in_scope: bool,
     /// The type of the object from which `like` subtrees take theirs.
@@ -239,7 +240,7 @@ impl<'r> Walker<'r> {
         }
     }
 
-    /// A member's value may tell what the object is.
+    /// A member's value may tell what the object is, or what another member holds.
     fn note(&mut self, body: &[Unit], name: Name, frame: usize) {
         let fields = &self.rules.fields;
         let value = text(&decode(body));
@@ -260,7 +261,7 @@ impl<'r> Walker<'r> {
             object.in_scope = true;
             object.own = hint;
             object.nearest = if hint == ObjectType::UNKNOWN { object.nearest } else { hint };
-        } else {
+        } else if !fields.tell(name, value.as_bytes(), &mut object.told) {
             return;
         }
         self.ask_again(frame, false);
@@ -275,6 +276,7 @@ impl<'r> Walker<'r> {
             nearest: frame.nearest,
             ancestors: frame.ancestors,
             siblings: frame.siblings,
+            told: frame.told,
             subtree: frame.subtree,
             in_scope: frame.in_scope,
             closed,
@@ -296,6 +298,10 @@ impl<'r> Walker<'r> {
         let decoded = decode(body);
         let value = text(&decoded);
         let is_short = raw.len() < LONG_BYTES;
+        let mut spot = spot;
+        if is_short && spot.is_member {
+            spot.name = self.rules.fields.echoed(spot.name, raw.as_bytes());
+        }
         // As written: in disguise neither a label nor an id is left alone.
         if body.is_empty() || is_short && (is_label(&raw) || self.rules.fields.is_object_id(raw.as_bytes())) {
             return;

@@ -73,6 +73,9 @@ impl Walk<'_> {
             }
             Value::String(_) | Value::Number(_) => {
                 member.is_number = value.is_number();
+                if let Value::String(text) = value {
+                    member.name = self.fields.echoed(member.name, text.as_bytes());
+                }
                 self.ask(member.clone(), frame);
             }
             Value::Null | Value::Bool(_) => {}
@@ -142,6 +145,8 @@ impl Walk<'_> {
         {
             frame.place.in_scope = true;
             frame.hint = hint;
+        } else {
+            self.fields.tell(name, value, &mut frame.place.told);
         }
     }
 

@@ -6,7 +6,7 @@
 //! Whether `items[][name]=…&items[][email]=…` speaks of one item or of two depends on who reads it. Pointers count
 //! two; what one member says of the others counts for both, so that more is redacted rather than less.
 
-use obelus_fields::{ClassIx, Fields, Name, ObjectType, Place, Subtree};
+use obelus_fields::{ClassIx, Fields, Name, ObjectType, Place, Subtree, Told};
 use std::collections::HashMap;
 
 /// What an entry costs besides its way.
@@ -25,6 +25,7 @@ pub(crate) struct Object {
     nearest: ObjectType,
     ancestors: u64,
     seen: u64,
+    told: Told,
     subtree: Option<ClassIx>,
     /// The type of the child object that `like` subtrees take theirs from.
     child: ObjectType,
@@ -177,6 +178,13 @@ impl Objects {
         (self.at.object, self.at.name, self.at.subtree)
     }
 
+    /// Completes the name of the current member by its whole value; see [`Fields::echoed`].
+    pub(crate) fn echo(&mut self, value: &[u8], fields: &Fields) {
+        if !self.at.is_element {
+            self.at.name = fields.echoed(self.at.name, value);
+        }
+    }
+
     /// The place of a value of the object `at`.
     pub(crate) fn place(&self, at: usize, closed: bool) -> Place {
         match self.objects.get(at) {
@@ -187,6 +195,7 @@ impl Objects {
                 nearest: object.nearest,
                 ancestors: object.ancestors,
                 siblings: object.seen,
+                told: object.told,
                 subtree: object.subtree,
                 in_scope: object.in_scope,
                 closed,
@@ -198,8 +207,8 @@ impl Objects {
         self.objects.get_mut(at)
     }
 
-    /// The current member's whole value may tell the type of its object. Returns the object if it did and values of
-    /// it wait.
+    /// The current member's whole value may tell the type of its object, or what the object's member `value` holds.
+    /// Returns the object if it did and values of it wait.
     pub(crate) fn note(&mut self, value: &[u8], fields: &Fields) -> Option<usize> {
         let Spot { object: at, name, is_element, .. } = self.at;
         let object = &mut self.objects[at];
@@ -212,6 +221,8 @@ impl Objects {
                 object.nearest = object.own;
                 object.in_scope = true;
             }
+        } else if fields.tell(name, value, &mut object.told) {
+            return (object.waiting > 0).then_some(at);
         } else if fields.is_id_name(name)
             && object.own == ObjectType::UNKNOWN
             && let Some(hint) = fields.type_of_id(value)
