@@ -123,10 +123,18 @@ pub(crate) enum RulesCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Tell all about one rule, or about the rules of a category
+    /// Tell all about one rule or the rules of a category, or which evidence decided about a value, without the value
     Explain {
-        /// Id of the rule, as it stands in findings, or a category
-        rule: String,
+        /// Id of a rule, as it stands in findings; a category; or the path of a value, as findings write it
+        /// (/customer/email; /body#/email inside a string; "" for the whole document)
+        #[arg(value_name = "RULE|CATEGORY|PATH")]
+        what: String,
+        /// Where the value stands; standard input if none is given, or for `-`. It is read into memory
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+        /// What the file is; auto decides by file name, then by the first bytes
+        #[arg(long, value_enum, default_value_t)]
+        format: FormatArg,
         #[command(flatten)]
         choice: ChoiceArgs,
     },

@@ -81,6 +81,7 @@ mod tests {
         span: Span { start: 310, end: 334 },
         chars: Span { start: 12, end: 28 },
         allowed: false,
+        reason: None,
     };
 
     #[test]

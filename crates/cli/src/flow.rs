@@ -246,6 +246,7 @@ mod tests {
             span: obelus::Span { start: 0, end: 1 },
             chars: obelus::Span { start: 0, end: 1 },
             allowed: false,
+            reason: None,
         };
         assert!(doors.found(&finding).is_ok());
         assert!(doors.keep(b"x").is_ok());

@@ -11,6 +11,7 @@ mod redact;
 mod rules;
 mod scan;
 
+mod explain;
 mod promises;
 
 mod choice;

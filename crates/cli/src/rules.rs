@@ -2,10 +2,12 @@
 
 use crate::args::{ChoiceArgs, RulesCommand};
 use crate::choice;
+use crate::explain;
 use crate::failure::{Failure, Outcome};
+use crate::input::Input;
 use crate::manual::write_out;
 use crate::promises::{self, Promises};
-use obelus::{Redactor, RuleInfo, rule_files};
+use obelus::{Format, Redactor, RuleInfo, rule_files};
 use serde::Serialize;
 use std::path::Path;
 
@@ -13,18 +15,29 @@ use std::path::Path;
 pub(crate) fn run(command: &RulesCommand) -> Result<Outcome, Failure> {
     match command {
         RulesCommand::List { choice, json } => list(choice, *json),
-        RulesCommand::Explain { rule, choice } => explain(rule, choice),
+        RulesCommand::Explain { what, file, format, choice } if explain::is_path(what) => {
+            let input = Input::open(file.as_deref().unwrap_or(Path::new("-")))?;
+            explain::explain(what, input, *format, |format| redactor(choice, format))
+        }
+        RulesCommand::Explain { file: Some(_), .. } => {
+            Err(Failure::usage("a file is for the path of a value, which begins with `/`"))
+        }
+        RulesCommand::Explain { what, choice, .. } => explain(what, choice),
         RulesCommand::Test { file } => test(file.as_deref()),
     }
 }
 
-fn redactor(choice: &ChoiceArgs) -> Result<Redactor, Failure> {
-    // Nothing is hashed here: any key does for a rule file that wants one.
-    choice::builder(choice)?.hash_key(&[0; 32]).build().map_err(|error| Failure::config(&error))
+fn redactor(choice: &ChoiceArgs, format: Format) -> Result<Redactor, Failure> {
+    // Nothing that is hashed is shown: any key does for a rule file that wants one.
+    choice::builder(choice)?
+        .hash_key(&[0; 32])
+        .format(format)
+        .build()
+        .map_err(|error| Failure::config(&error))
 }
 
 fn list(choice: &ChoiceArgs, is_json: bool) -> Result<Outcome, Failure> {
-    let redactor = redactor(choice)?;
+    let redactor = redactor(choice, Format::default())?;
     let is_chosen = |rule: &&RuleInfo| {
         (choice.only.is_empty() || choice.only.contains(&rule.category))
             && !choice.skip.contains(&rule.category)
@@ -78,7 +91,7 @@ fn table(rules: &[&RuleInfo]) -> String {
 }
 
 fn explain(wanted: &str, choice: &ChoiceArgs) -> Result<Outcome, Failure> {
-    let redactor = redactor(choice)?;
+    let redactor = redactor(choice, Format::default())?;
     let by_id = redactor.rules().iter().filter(|rule| rule.rule == wanted);
     let by_category = redactor.rules().iter().filter(|rule| rule.category.as_str() == wanted);
     // A category may bear the name of one of its rules; then all of them are told.
@@ -93,9 +106,10 @@ fn explain(wanted: &str, choice: &ChoiceArgs) -> Result<Outcome, Failure> {
 }
 
 fn explanation(rule: &RuleInfo) -> String {
-    let RuleInfo { rule, category, description, validator, source, .. } = rule;
+    let RuleInfo { rule, category, description, validator, source, level, .. } = rule;
+    let level = explain::level(*level);
     format!(
-        "{rule}\n  finds       {description}\n  category    {category}\n  only if     {validator}\n  source      {source}\n"
+        "{rule}\n  finds       {description}\n  category    {category}\n  level       {level}\n  only if     {validator}\n  source      {source}\n"
     )
 }
 

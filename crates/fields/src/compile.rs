@@ -224,12 +224,14 @@ impl<'p> Compiler<'p> {
         for teller in TELLERS {
             noted.push(self.intern(first, teller)?);
         }
-        let mut steps = Vec::new();
+        let (mut steps, mut step_rules) = (Vec::new(), Vec::new());
         let mut rules = vec![NameRules::default(); self.names.len()];
         for (id, rules) in rules.iter_mut().enumerate() {
             rules.first_step = steps.len();
             for draft in needed(&self.names[id].drafts, &self.classes) {
                 steps.push(self.step(draft)?);
+                step_rules
+                    .push(draft.rule.filter(|rule| !rule.is_unconditional()).map(|rule| rule.id.clone()));
             }
             rules.steps = steps.len() - rules.first_step;
             rules.always =
@@ -250,10 +252,15 @@ impl<'p> Compiler<'p> {
         }
         let type_names: Vec<(String, u16)> =
             self.type_ids.iter().map(|(name, &id)| ((*name).to_ascii_lowercase(), id)).collect();
+        let shortest = |entry: &NameEntry<'_>| entry.written.iter().min_by_key(|text| text.len()).cloned();
+        let text = |entry: &NameEntry<'_>| shortest(entry).unwrap_or_default();
+        let texts = self.names.iter().map(text).collect();
         let redacts = (0..).zip(&self.classes).find(|(_, class)| class.redacts);
         let doubt = self.doubt.or(redacts.map(|(ix, _)| ClassIx(ix)));
         Ok(Fields {
             doubt,
+            step_rules,
+            texts,
             spellings: self.spellings(first)?,
             masks,
             names: rules,

@@ -9,6 +9,7 @@ use crate::place::{ClassIx, ObjectType, Place, Subtree, Told, Verdict};
 use crate::rule::{Step, Types, decide};
 use crate::table::Table;
 use obelus_detect::Category;
+use std::ops::Range;
 
 /// How much is redacted by name and position.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -103,6 +104,14 @@ pub(crate) struct NameRules {
     pub(crate) gives_type: bool,
 }
 
+impl NameRules {
+    /// Where its steps stand among those of all names.
+    #[inline]
+    pub(crate) fn steps_range(self) -> Range<usize> {
+        self.first_step..self.first_step + self.steps
+    }
+}
+
 /// What is known about an object type.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TypeFacts {
@@ -118,6 +127,10 @@ pub struct Fields {
     pub(crate) masks: Vec<u64>,
     pub(crate) names: Vec<NameRules>,
     pub(crate) steps: Vec<Step>,
+    /// By step: the contextual rule it comes from.
+    pub(crate) step_rules: Vec<Option<String>>,
+    /// By name id: a way to write it.
+    pub(crate) texts: Vec<String>,
     pub(crate) patterns: Patterns,
     pub(crate) type_names: Table,
     /// By object type; entries 0 and 1 are those without a name.
@@ -244,22 +257,23 @@ impl Fields {
         &self.classes[class.index()]
     }
 
+    /// The class at a position of [`Fields::classes`].
+    pub fn class_at(&self, position: usize) -> Option<ClassIx> {
+        self.classes.get(position).and_then(|_| u16::try_from(position).ok()).map(ClassIx)
+    }
+
     /// Every class, in the order of their indexes.
     pub fn classes(&self) -> &[Class] {
         &self.classes
     }
 
     fn weigh(&self, name: Name, place: &Place) -> Verdict {
-        let rules = self.names[usize::from(name.id)];
-        let steps = &self.steps[rules.first_step..rules.first_step + rules.steps];
+        let steps = &self.steps[self.names[usize::from(name.id)].steps_range()];
         let otherwise = match place.subtree {
             Some(class) if place.ancestors & LEAVES == 0 => Verdict::Redact(class),
             _ => Verdict::Scan,
         };
-        let (own, nearest) = (self.type_facts(place.own), self.type_facts(place.nearest));
-        let is_nearest_known = place.nearest != ObjectType::UNKNOWN && !nearest.is_envelope;
-        let types = Types { own: own.mask, nearest: nearest.mask, is_nearest_known };
-        match decide(steps, place, types, otherwise) {
+        match decide(steps, place, self.types_of(place), otherwise) {
             Verdict::Scan if name.asks() => self.ask_siblings(name, place),
             verdict => verdict,
         }
@@ -284,14 +298,20 @@ impl Fields {
 
     /// Whether the name `echo` stands for values of the category of `class`. A password may well be `password`.
     fn is_echo(&self, echo: u16, class: ClassIx) -> bool {
-        let rules = self.names[usize::from(echo)];
+        let steps = &self.steps[self.names[usize::from(echo)].steps_range()];
         let category = self.class(class).category;
         let is_same = |step: &Step| match step.verdict {
             Verdict::Redact(other) => self.class(other).category == category,
             _ => false,
         };
-        category != Category::Secret
-            && self.steps[rules.first_step..rules.first_step + rules.steps].iter().any(is_same)
+        category != Category::Secret && steps.iter().any(is_same)
+    }
+
+    /// What the types of a place satisfy.
+    pub(crate) fn types_of(&self, place: &Place) -> Types {
+        let (own, nearest) = (self.type_facts(place.own), self.type_facts(place.nearest));
+        let is_nearest_known = place.nearest != ObjectType::UNKNOWN && !nearest.is_envelope;
+        Types { own: own.mask, nearest: nearest.mask, is_nearest_known }
     }
 
     fn type_facts(&self, object_type: ObjectType) -> TypeFacts {

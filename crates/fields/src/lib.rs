@@ -44,6 +44,7 @@ mod pack;
 mod treatment;
 
 mod compile;
+mod reason;
 mod rule;
 
 mod ids;
@@ -57,6 +58,7 @@ pub use error::PackError;
 pub use fields::{Class, Fields, Name, Profile};
 pub use pack::{Example, PackFile};
 pub use place::{ClassIx, ObjectType, Place, Subtree, Told, Verdict};
+pub use reason::{By, Described, Reason};
 pub use treatment::{Transform, Treatment};
 
 /// The rule file for customer and payment APIs in general.

@@ -54,6 +54,11 @@ impl Step {
         *self == Step::always(self.verdict)
     }
 
+    /// Whether it holds at a closed place.
+    pub(crate) fn holds(&self, place: &Place, types: Types) -> bool {
+        self.truth(place, types) == Truth::True
+    }
+
     pub(crate) fn truth(&self, place: &Place, types: Types) -> Truth {
         if self.parents != 0 && self.parents & place.parent == 0
             || self.ancestors != 0 && self.ancestors & place.ancestors == 0

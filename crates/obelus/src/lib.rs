@@ -98,7 +98,7 @@
 //! text and forms, not multipart bodies, not archives, not images.
 
 pub use obelus_redact::{
-    Arch, BuildError, Builder, Category, Error, ErrorKind, Finding, Format, Level, Limits, NullSink,
-    PackError, Profile, PushError, Redactor, RuleInfo, Sink, Span, Stream, SyntaxKind, Transform,
-    UnknownCategory, WriteSink, rule_files,
+    Arch, BuildError, Builder, By, Category, Described, Error, ErrorKind, Finding, Format, Level, Limits,
+    NullSink, PackError, Profile, PushError, Reason, Redactor, RuleInfo, Sink, Span, Stream, SyntaxKind,
+    Transform, UnknownCategory, WriteSink, rule_files,
 };

@@ -25,6 +25,7 @@ impl Walk<'_, '_> {
             span,
             chars: Span { start: 0, end: 0 },
             allowed: false,
+            reason: None,
         });
         let (frame, name, subtree) = self.state.spot();
         if let Some(waiting) = self.state.waiting_mut(frame) {
@@ -84,6 +85,11 @@ impl Walk<'_, '_> {
         let fields = &self.compiled.fields;
         match verdict {
             Verdict::Redact(class) if !waiting.is_number || fields.class(class).numbers => {
+                if self.out.reasons {
+                    let place = Place { subtree: waiting.subtree, ..self.state.place(waiting.frame, true) };
+                    let reason = fields.reason(waiting.name, &place, class);
+                    self.out.emitted.queue.set_reason(waiting.id, reason);
+                }
                 let rule = self.out.rules.of_class(class);
                 let category = self.out.rules.get(rule).category;
                 let (allowed, queue) = (&self.compiled.allowed, &mut self.out.emitted.queue);

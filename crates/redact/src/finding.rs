@@ -1,6 +1,7 @@
 //! What was found, without the value.
 
 use obelus_detect::Category;
+use obelus_fields::Reason;
 
 /// A half-open range. What it counts is said where it is used.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -41,4 +42,7 @@ pub struct Finding<'a> {
     pub chars: Span,
     /// Whether an allow-list let it stay: then it is in the output as it was.
     pub allowed: bool,
+    /// What decided, if a rule over names did and the sink [wants reasons](crate::Sink::wants_reasons);
+    /// [`Redactor::describe`](crate::Redactor::describe) puts it into words.
+    pub reason: Option<Reason>,
 }

@@ -47,7 +47,7 @@ mod walk;
 pub use error::{Error, ErrorKind, PushError};
 pub use finding::{Finding, Span};
 pub use obelus_detect::{Category, Level, UnknownCategory};
-pub use obelus_fields::{PackError, Profile, Transform};
+pub use obelus_fields::{By, Described, PackError, Profile, Reason, Transform};
 pub use obelus_json::{Arch, SyntaxKind};
 pub use redactor::{BuildError, Builder, Format, Limits, Redactor};
 pub use rules::RuleInfo;

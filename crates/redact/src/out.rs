@@ -9,6 +9,7 @@ use crate::form::encode;
 use crate::rules::{RuleIx, Rules};
 use crate::sink::Sink;
 use crate::wait::{Queue, Queued};
+use obelus_fields::Reason;
 use std::borrow::Cow;
 
 /// The sink refused; the adapter knows why.
@@ -21,6 +22,7 @@ pub(crate) trait Pieces {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Refused>;
     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Refused>;
     fn wants_findings(&self) -> bool;
+    fn wants_reasons(&self) -> bool;
 }
 
 /// A [`Sink`] as [`Pieces`], keeping its error for the caller.
@@ -57,6 +59,10 @@ impl<S: Sink> Pieces for Adapter<'_, S> {
     fn wants_findings(&self) -> bool {
         self.sink.wants_findings()
     }
+
+    fn wants_reasons(&self) -> bool {
+        self.sink.wants_reasons()
+    }
 }
 
 /// What outlives a push.
@@ -81,6 +87,8 @@ pub(crate) struct Out<'o> {
     pub(crate) is_chunk: bool,
     /// Whether anybody wants findings.
     pub(crate) reports: bool,
+    /// Whether anybody wants to know what decided.
+    pub(crate) reasons: bool,
     /// Whether what replaces a finding must be written as forms write it.
     pub(crate) is_form: bool,
 }
@@ -153,7 +161,7 @@ impl Out<'_> {
         rule: RuleIx,
         path: &str,
         (span, chars): (Span, Span),
-        allowed: bool,
+        (allowed, reason): (bool, Option<Reason>),
     ) -> Result<(), Refused> {
         let doc = self.emitted.doc;
         if self.emitted.queue.is_waiting() {
@@ -164,6 +172,7 @@ impl Out<'_> {
                 span,
                 chars,
                 allowed,
+                reason,
             });
             return Ok(());
         }
@@ -176,6 +185,7 @@ impl Out<'_> {
             span,
             chars,
             allowed,
+            reason,
         })
     }
 
@@ -197,6 +207,7 @@ impl Out<'_> {
                 span: queued.span,
                 chars: queued.chars,
                 allowed: queued.allowed,
+                reason: queued.reason,
             })?;
         }
         // The memory is used again.

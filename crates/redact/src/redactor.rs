@@ -7,7 +7,9 @@ use crate::rules::{RuleInfo, Rules};
 use crate::stream::Stream;
 use crate::transform::Transforms;
 use obelus_detect::{Category, Detectors, Level};
-use obelus_fields::{AllowFile, Fields, Name, PackError, PackFile, Place, Profile, Transform, Verdict};
+use obelus_fields::{
+    AllowFile, Described, Fields, Name, PackError, PackFile, Place, Profile, Reason, Transform, Verdict,
+};
 use obelus_json::Arch;
 use std::fmt;
 
@@ -129,6 +131,11 @@ impl Redactor {
     /// Every rule that may find something.
     pub fn rules(&self) -> &[RuleInfo] {
         self.rules.all()
+    }
+
+    /// Puts into words what decided about a finding. Nothing of the input is in it.
+    pub fn describe(&self, reason: Reason) -> Described<'_> {
+        self.compiled.fields.describe(reason)
     }
 
     /// The name of the instruction set in use.

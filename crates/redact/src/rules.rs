@@ -1,6 +1,6 @@
 //! Every rule that can find something, under one index.
 
-use obelus_detect::{Category, Detectors};
+use obelus_detect::{Category, Detectors, Level};
 use obelus_fields::{ClassIx, Fields};
 
 /// Index of a rule: the detectors first, then the classes of member names.
@@ -20,6 +20,8 @@ pub struct RuleInfo {
     pub validator: String,
     /// Where the rule comes from.
     pub source: String,
+    /// How strong its evidence is; absent for rules over names, which act at every level.
+    pub level: Option<Level>,
 }
 
 impl RuleInfo {
@@ -46,6 +48,7 @@ impl Rules {
                 description: detector.description.to_owned(),
                 validator: detector.validator.to_owned(),
                 source: detector.source.to_owned(),
+                level: Some(detector.level),
             })
             .collect();
         let count = infos.len();
@@ -55,6 +58,7 @@ impl Rules {
             description: class.description.clone(),
             validator: "member name and its place".to_owned(),
             source: class.source.clone(),
+            level: None,
         }));
         Rules { infos, detectors: count }
     }
@@ -70,6 +74,11 @@ impl Rules {
 
     pub(crate) fn all(&self) -> &[RuleInfo] {
         &self.infos
+    }
+
+    /// The class of a rule, if it is one over names.
+    pub(crate) fn class(&self, rule: RuleIx, fields: &Fields) -> Option<ClassIx> {
+        fields.class_at(usize::from(rule).checked_sub(self.detectors)?)
     }
 
     /// The rule of a class.

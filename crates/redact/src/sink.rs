@@ -29,6 +29,11 @@ pub trait Sink {
     fn wants_findings(&self) -> bool {
         true
     }
+
+    /// Whether findings shall say what decided; asking the rules again takes time.
+    fn wants_reasons(&self) -> bool {
+        false
+    }
 }
 
 impl Sink for Vec<u8> {

@@ -261,10 +261,11 @@ impl<'r> Stream<'r> {
         pieces: &mut dyn Pieces,
     ) -> Result<usize, Stop> {
         let compiled = &self.redactor.compiled;
-        let reports = pieces.wants_findings();
+        let (reports, reasons) = (pieces.wants_findings(), pieces.wants_reasons());
         let mut out = Out {
             pieces,
             reports,
+            reasons,
             rules: &self.redactor.rules,
             emitted: &mut self.emitted,
             buf,

@@ -13,6 +13,7 @@
 use crate::finding::Span;
 use crate::out::Refused;
 use crate::rules::RuleIx;
+use obelus_fields::Reason;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
@@ -25,6 +26,7 @@ pub(crate) struct Queued {
     pub(crate) span: Span,
     pub(crate) chars: Span,
     pub(crate) allowed: bool,
+    pub(crate) reason: Option<Reason>,
 }
 
 /// What becomes of a pending value.
@@ -105,6 +107,13 @@ impl Queue {
             pending.finding.rule = rule;
             pending.finding.allowed = true;
             pending.outcome = Outcome::Allowed;
+        }
+    }
+
+    /// Notes what decided about the value.
+    pub(crate) fn set_reason(&mut self, id: u64, reason: Reason) {
+        if let Some(pending) = self.find(id) {
+            pending.finding.reason = Some(reason);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::out::{Out, Refused};
 use crate::redactor::Compiled;
 use crate::rules::RuleIx;
 use obelus_detect::{Carry, Detectors, Piece};
-use obelus_fields::{Name, ObjectType, Place, Subtree, Verdict};
+use obelus_fields::{Name, ObjectType, Place, Reason, Subtree, Verdict};
 use obelus_json::string::unescape;
 use obelus_json::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 use std::ops::Range;
@@ -93,8 +93,18 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         self.set_leaf();
+        let reason = if self.out.reasons { self.reason(rule) } else { None };
         let path = std::str::from_utf8(self.state.frames.pointer()).unwrap_or_default();
-        Ok(self.out.found(rule, path, spans, allowed)?)
+        Ok(self.out.found(rule, path, spans, (allowed, reason))?)
+    }
+
+    /// What decided about the current value, if `rule` is one over names.
+    #[cold]
+    fn reason(&self, rule: RuleIx) -> Option<Reason> {
+        let class = self.out.rules.class(rule, &self.compiled.fields)?;
+        let (frame, name, subtree) = self.state.spot();
+        let place = Place { subtree, ..self.state.place(frame, true) };
+        Some(self.compiled.fields.reason(name, &place, class))
     }
 
     /// A quotation mark as it must be written at this level.

@@ -1,5 +1,6 @@
 //! The program as a user runs it.
 
+mod explain;
 mod forms;
 mod redact;
 mod scan;
