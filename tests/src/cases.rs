@@ -262,13 +262,14 @@ pub fn all() -> Result<Vec<Case>, String> {
 }
 
 /// A fake key for each mark: the prefix that makes the shape, and filler.
-pub const FAKES: [(&str, &[&str]); 9] = [
+pub const FAKES: [(&str, &[&str]); 10] = [
     ("sk", &["sk_", "test_", "51ObelusFakeKeyForTests00"]),
     ("rk", &["rk_", "live_", "51ObelusFakeKeyForTests01"]),
     ("whsec", &["whs", "ec_", "ObelusFakeSecretForTests0000000"]),
     ("secret", &["pi_3ObelusFakeIntent000001", "_sec", "ret_", "ObelusFakeSecret000000001"]),
     ("aws", &["AK", "IA", "OBELUSFAKEKEY234"]),
     ("github", &["gh", "p_", "ObelusFakeTokenForTests0000000000012"]),
+    ("github-checked", &["gh", "p_", "0123456789abcdefghijABCDEFGHIJ", "3mpbCX"]),
     ("openai", &["sk-", "proj-", "ObelusFakeKeyForTests0000000000000000000000000001"]),
     (
         "jwt",

@@ -12,6 +12,7 @@ mod auth;
 mod bic;
 mod birth;
 pub(crate) mod card;
+mod checked;
 mod column;
 mod cvc;
 mod email;
@@ -53,6 +54,7 @@ pub(crate) const ALL: &[&[Detector]] = &[
     ipv6::DETECTORS,
     mac::DETECTORS,
     tokens::DETECTORS,
+    checked::DETECTORS,
     vendors::DETECTORS,
     embedded::DETECTORS,
     links::DETECTORS,

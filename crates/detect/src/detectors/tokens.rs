@@ -45,7 +45,7 @@ pub(super) const fn row(
     }
 }
 
-const fn body(class: Class, len_min: usize) -> Body {
+pub(super) const fn body(class: Class, len_min: usize) -> Body {
     Body { class, len_min, edge: Class::WORD }
 }
 
@@ -179,20 +179,6 @@ pub(super) const DETECTORS: &[Detector] = &[
         )
     },
     Detector {
-        examples: &[
-            Example::new("", &["gh", "p_", "0123456789abcdefghijklmnopqrstuvwxyz"], ""),
-            Example::new("", &["github", "_pat_", "0123456789abcdefghijkl_mnopqrstuvwxyz"], ""),
-        ],
-        non_examples: &[Example::none("ghp_short")],
-        ..row(
-            "github-token",
-            "GitHub token",
-            "GitHub documentation, token formats",
-            &[b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"],
-            body(Class::WORD, 36),
-        )
-    },
-    Detector {
         triggers: Triggers::Windows(&[Window {
             sets: [
                 ByteSet::of(b"s"),
@@ -307,30 +293,6 @@ pub(super) const DETECTORS: &[Detector] = &[
                 b"glwt-",
             ],
             body(BASE64URL.with(b"."), 20),
-        )
-    },
-    Detector {
-        triggers: Triggers::Windows(&[Window {
-            sets: [
-                ByteSet::of(b"n"),
-                ByteSet::of(b"p"),
-                ByteSet::of(b"m"),
-                ByteSet::of(b"_"),
-                BASE64URL_SET,
-                BASE64URL_SET,
-                BASE64URL_SET,
-                BASE64URL_SET,
-            ],
-        }]),
-        find: Find::Code(|view, at| after_literal(view, at, b"npm_", body(Class::ALNUM, 36))),
-        examples: &[Example::new("", &["npm", "_", "0123456789abcdefghijklmnopqrstuvwxyz"], "")],
-        non_examples: &[Example::none("npm_config_registry npm_lifecycle_event")],
-        ..row(
-            "npm-token",
-            "npm access token",
-            "npm documentation, access tokens",
-            &[],
-            body(Class::ALNUM, 36),
         )
     },
     Detector {
