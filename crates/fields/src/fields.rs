@@ -216,15 +216,14 @@ impl Fields {
         if !self.is_noted(teller) || self.is_type_name(teller) || self.is_id_name(teller) {
             return false;
         }
-        let end = text.iter().rposition(|&byte| !is_mark(byte)).map_or(0, |last| last + 1);
-        let name = self.name(&text[..end]);
+        let name = self.name(unmarked(text));
         name.mask & (ACTS | ASKS) == ACTS && told.add(name.id)
     }
 
     /// Completes the name of a member that siblings may name by what stands there: a value that spells a name, as
     /// the options of a form do (`{"label": "E-mail", "value": "email"}`), is none of what that name stands for.
     pub fn echoed(&self, name: Name, value: &[u8]) -> Name {
-        if name.asks() { Name { echo: self.spellings.find(value), ..name } } else { name }
+        if name.asks() { Name { echo: self.spellings.find(unmarked(value)), ..name } } else { name }
     }
 
     /// What applies to everything below a member of this name.
@@ -319,7 +318,13 @@ impl Fields {
     }
 }
 
-/// Whether a byte may stand behind a name that people read: `Phone number:`, `E-mail *`.
+/// `text` without what may stand behind a name that people read: `Phone number:`, `E-mail *`.
+fn unmarked(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|&byte| !is_mark(byte)).map_or(0, |last| last + 1);
+    &text[..end]
+}
+
+/// Whether a byte may stand there.
 fn is_mark(byte: u8) -> bool {
     matches!(byte, b' ' | b':' | b'*' | b'?' | b'.' | b'#')
 }
