@@ -33,6 +33,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("2-series ", &["2223003122003222"], ""),
         Example::new("diners ", &["36227206271667"], ""),
         Example::new("unionpay ", &["6205500000000000004"], ""),
+        Example::new("visa card ", &["4000000000000000006"], ""),
         Example::new("", &["4 2 4 2 4 2 4 2 4 2 4 2 4 2 4 2"], ""),
         Example::new("wide ", &["4000  -  0566  -  5566  -  5556"], ""),
         Example::new("bold ", &["4000 **0566** 5566 5556"], ""),
@@ -54,6 +55,8 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("424242424242424242424242"),
         Example::none("1747731000000 and 2026-04-07 10:15:30"),
         Example::none("424242******4242"),
+        Example::none("M3537.169 2177.139 4862.775 939.142z [4234.026, 510.686, -1427.968] 4593.797,715.836"),
+        Example::none("4411.495,256,641.203 4105.344..598.001 total{} 485152 1728530704020"),
         Example::none("500000000009 and 135412345678911 alone, card 500000000008, discard 500000000009"),
     ],
     rank: 180,
@@ -106,6 +109,8 @@ struct Number {
     even: bool,
     /// The last gap is a dot.
     dotted: bool,
+    /// The gaps are by turns a dot and something else: decimal numbers in a row.
+    decimals: bool,
     /// More digits follow behind another gap.
     more: bool,
 }
@@ -174,7 +179,7 @@ fn continues_a_list(view: &View<'_>, at: usize) -> bool {
 
 /// Reads digits and gaps from `at` on, to the last digit that may belong to one number.
 fn read(view: &View<'_>, at: usize) -> Option<Number> {
-    let mut number = Number { even: true, ..Number::default() };
+    let mut number = Number { even: true, decimals: true, ..Number::default() };
     let mut gap = 0;
     let mut pos = at;
     loop {
@@ -209,7 +214,8 @@ fn read(view: &View<'_>, at: usize) -> Option<Number> {
             && matches!(byte, b' ' | b'-' | b'.' | b'_' | b'\n')
             && (gap == 0 || gap == byte);
         gap = byte;
-        number.dotted = byte == b'.';
+        number.dotted = byte == b'.' && pos == group + 1;
+        number.decimals &= number.dotted == (number.group_count % 2 == 1);
     }
     (number.len >= LABELLED_MIN).then_some(number)
 }
@@ -238,9 +244,16 @@ impl Number {
             let whole = last + 1 == self.group_count && !self.more && !continues;
             // Two groups with a dot are a decimal number.
             let even = self.even && (last > 1 || !self.dotted);
-            let plausible = last == 0 || self.is_usual(last) || (whole && even);
+            let plausible = last == 0 || !self.is_row(last) && (self.is_usual(last) || whole && even);
             (plausible && is_card(&self.digits[..len])).then_some(end)
         })
+    }
+
+    /// Whether the groups up to `last` are more often a row of numbers: decimals, a count and a time in milliseconds.
+    fn is_row(&self, last: usize) -> bool {
+        let time = last == 1 && self.digits[6] == 1 && (5..=8).contains(&self.digits[7]);
+        let thousands = last == 3 && self.groups[1].0 == 7 && !self.even;
+        self.decimals || time || thousands
     }
 
     /// Whether the groups up to `last` are as cards print them.

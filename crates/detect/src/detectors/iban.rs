@@ -33,7 +33,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("DE89370400440532013001"),
         Example::none("DE8937040044053201300"),
         Example::none("XDE89370400440532013000 DE893704004405320130001"),
-        Example::none("ZZ89370400440532013000"),
+        Example::none("ZZ89370400440532013000 query=BE534A34633BFAB0 BE334200-42F8-7B57-D6A4-648DA9A2857E"),
         Example::none("de89370400440532013000 and iban: de89370400440532013001"),
     ],
     rank: 185,
@@ -100,7 +100,9 @@ fn find_at(view: &View<'_>, at: usize) -> Option<Range<usize>> {
         }
         pos += 1;
     }
-    (!Class::WORD.has(view.at(pos)) && remainder(&text[..wanted]) == Some(1)).then_some(at..pos)
+    let digits = if iban_lengths::is_all_digits(country) { wanted } else { 4 };
+    let fits = text[2..digits].iter().all(u8::is_ascii_digit) && !Class::WORD.has(view.at(pos));
+    (fits && remainder(&text[..wanted]) == Some(1)).then_some(at..pos)
 }
 
 /// Whether `byte` separates groups as those before were: `before` is zero at the first.

@@ -24,6 +24,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("", &["9.9.9.9"], ":53"),
         Example::new("http://", &["198.51.100.1"], "/x"),
         Example::new("", &["1.2.3.44"], "."),
+        Example::new("ping to gateway (", &["10.11.12.13"], ")\n"),
     ],
     non_examples: &[
         Example::none("version 10.2.3.4-beta and v1.2.3"),
@@ -33,6 +34,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::none("Chrome/120.0.0.0 Safari/537.36"),
         Example::none("12.50 1.234.567"),
         Example::none("upgraded 1.2.3.4 to 1.2.3.5"),
+        Example::none("GEM\n    rails (7.0.14.3)\n  - pod (= 27.19.75.230) firmware 17.38.28.4"),
     ],
     rank: 90,
     level: Level::Certain,
@@ -48,7 +50,7 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
             ByteSet::ANY,
         ],
     }]),
-    behind: 32,
+    behind: 64,
     ahead: 28,
     lead: 0,
     swallow: None,
@@ -65,7 +67,11 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let end = end_of_address(view, start)?;
     // Four parts of one digit are far more often a version than somebody's address.
     let is_short = end - start == 7 && !is_of_network(view, start, end);
-    if is_nobody(view.bytes(start, end)) || is_short || is_versioned(view, start) {
+    if is_nobody(view.bytes(start, end))
+        || is_short
+        || is_versioned(view, start)
+        || is_locked(view, start, end)
+    {
         return None;
     }
     let suffix = view.at(end) == b'-' && view.at(end + 1).is_ascii_alphabetic();
@@ -128,6 +134,23 @@ pub(super) fn end_of_address(view: &View<'_>, start: usize) -> Option<usize> {
     Some(pos)
 }
 
+/// Whether this is the version in a line of a lock file, `    rails (7.0.4.3)`. Private networks begin with a ten.
+fn is_locked(view: &View<'_>, start: usize, end: usize) -> bool {
+    let line_ends = matches!(view.at(end + 1), b'\n' | b'\r' | 0);
+    if view.at(end) != b')' || !line_ends || end - start > 11 || !view.ends_with(start, b" (") {
+        return false;
+    }
+    let name = view.back(start - 2, Class::IDENT);
+    let numbers_are_small = view.bytes(start, end).split(|&byte| byte == b'.').all(|part| part.len() < 3);
+    name < start - 2 && view.ends_with(name, b"    ") && numbers_are_small && !view.starts_with(start, b"10.")
+}
+
+/// Whether an operator behind a bracket asks for a version: `(~> 7.0.4.3)`.
+fn is_requirement(view: &View<'_>, start: usize) -> bool {
+    let operator = view.back(start.saturating_sub(1), Class::of(b"=<>~!"));
+    view.before(start) == b' ' && operator + 1 < start && view.before(operator) == b'('
+}
+
 /// Whether what stands before says that this is a version, or another part of a longer number.
 fn is_versioned(view: &View<'_>, start: usize) -> bool {
     match view.before(start) {
@@ -140,7 +163,10 @@ fn is_versioned(view: &View<'_>, start: usize) -> bool {
     let word = view.bytes(word, word_end);
     let named =
         |name: &[u8]| word.len() >= name.len() && word[word.len() - name.len()..].eq_ignore_ascii_case(name);
-    named(b"version")
+    let required = is_requirement(view, start);
+    required
+        || named(b"version")
+        || named(b"firmware")
         || word.eq_ignore_ascii_case(b"ver")
         || word.eq_ignore_ascii_case(b"ver.")
         || word.eq_ignore_ascii_case(b"v")

@@ -85,6 +85,11 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
             "password: core::ffi::c_str const WRONG_PASSWORD: status_t = new_password: user.secret_word",
         ),
         Example::none("token_count_0123456789abcdefgh key-value-store-0123456789"),
+        Example::none("page-token --batch-size-limit=4088 KeyError: 'token'\n\nissue-epoch-wallet==5.28.18 "),
+        Example::none("let token = self.filter_12.take(7); commit_token::ha09b09fc2d834b55"),
+        Example::none("(\"target_token\", \"trigger_zone_track97\") bucket_token(event_entry_column=4966)"),
+        Example::none("token = self.patch_storage_74[0] nodeToken: StorageEntryWorker33[] = []"),
+        Example::none("mirror-token:12.0.38-alpha.17 quota-token v0.0.0-20261120112445-357616181437/go.mod"),
     ],
     rank: 60,
     level: Level::Likely,
@@ -135,6 +140,10 @@ struct Gap {
     quote: u8,
     /// Nothing but hyphens, underscores and dots.
     joined: bool,
+    /// The value is the next of a list, or the argument of a call.
+    listed: bool,
+    /// Another matter begins: an option of a command, a paragraph, a step of a path in a program.
+    parts: bool,
 }
 
 fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
@@ -148,6 +157,9 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
         return None;
     }
     let gap = gap(view.bytes(word_end, start));
+    if gap.parts {
+        return None;
+    }
     if *kind == Kind::Password { password(view, start, &gap) } else { key(view, start, &gap, *kind) }
 }
 
@@ -163,11 +175,17 @@ fn value_start(view: &View<'_>, word_end: usize) -> Option<usize> {
 
 fn gap(bytes: &[u8]) -> Gap {
     let last = bytes.last().copied().unwrap_or(0);
+    let assigned = bytes.iter().any(|byte| matches!(byte, b':' | b'='));
+    let option = bytes.ends_with(b" -") || bytes.ends_with(b" --");
+    let path = bytes == b"::";
+    let paragraph = bytes.iter().filter(|&&byte| byte == b'\n').count() > 1;
     Gap {
-        assigned: bytes.iter().any(|byte| matches!(byte, b':' | b'=')),
+        assigned,
         equals: bytes == b"=",
         quote: if matches!(last, b'"' | b'\'') { last } else { 0 },
         joined: bytes.iter().all(|byte| matches!(byte, b'-' | b'_' | b'.')),
+        listed: !assigned && (bytes.contains(&b',') || bytes == b"("),
+        parts: path || !assigned && (option || paragraph),
     }
 }
 
@@ -176,7 +194,7 @@ fn key(view: &View<'_>, start: usize, gap: &Gap, kind: Kind) -> Option<Range<usi
     let value = view.bytes(start, end);
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let plain = if gap.joined || kind == Kind::Hint {
+    let plain = if gap.joined || gap.listed || kind == Kind::Hint {
         // A name goes on behind the word more often than a value begins: no part of it may be a word.
         value.len() >= 20 && digits > 3 && letters > 2 && (is_one(value) || is_uuid(value))
     } else if gap.assigned {
@@ -186,7 +204,9 @@ fn key(view: &View<'_>, start: usize, gap: &Gap, kind: Kind) -> Option<Range<usi
     } else {
         value.len() >= 20 && digits > 1 && letters > 1
     };
-    (plain && !is_id(value) && !is_name(value) && !is_placeholder(value)).then_some(start..end)
+    let called = matches!(view.at(end), b'(' | b'[');
+    (plain && !called && !is_version(value) && !is_id(value) && !is_name(value) && !is_placeholder(value))
+        .then_some(start..end)
 }
 
 fn password(view: &View<'_>, start: usize, gap: &Gap) -> Option<Range<usize>> {
@@ -251,6 +271,15 @@ fn is_name(value: &[u8]) -> bool {
         && value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         && value.iter().filter(|byte| byte.is_ascii_digit()).count() * 4 < value.len();
     constant || memchr::memmem::find(value, b"::").is_some()
+}
+
+/// Whether `value` begins as versions do: three numbers with dots, perhaps behind a `v`, and then a sign or nothing.
+fn is_version(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"v").unwrap_or(value);
+    let len = value.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let mut parts = value[..len].split(|&byte| byte == b'.');
+    let numbers = parts.by_ref().take(3).filter(|part| (1..=6).contains(&part.len())).count() == 3;
+    numbers && parts.next().is_none() && value.get(len).is_none_or(|byte| matches!(byte, b'-' | b'+'))
 }
 
 /// Whether `key` at `at` is a word or the end of one made of several: `monkey` is none.

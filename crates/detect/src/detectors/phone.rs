@@ -190,7 +190,13 @@ fn find_international(view: &View<'_>, at: usize) -> Option<Range<usize>> {
         }
         pos = next;
     }
-    end.map(|end| at..with_extension(view, end))
+    let end = end?;
+    // Zeros before a calling code are weak evidence: a row of numbers has them, too.
+    let is_row = view.at(end) == b' ' && view.run_up_to(end + 1, 5, Class::DIGIT) == end + 6;
+    if is_row && view.at(at) == b'0' {
+        return None;
+    }
+    Some(at..with_extension(view, end))
 }
 
 /// Where the calling code begins behind the prefix of international calls at `at`.

@@ -120,3 +120,15 @@ pub(crate) fn of(country: [u8; 2]) -> Option<usize> {
     let idx = LENGTHS.binary_search_by_key(&country, |(code, _)| *code).ok()?;
     Some(usize::from(LENGTHS[idx].1))
 }
+
+/// Countries whose account numbers have no letters: `n` throughout in the registry.
+const ALL_DIGITS: &[[u8; 2]] = &[
+    *b"AE", *b"AT", *b"BA", *b"BE", *b"BI", *b"CR", *b"CZ", *b"DE", *b"DJ", *b"DK", *b"EE", *b"EG", *b"ES",
+    *b"FI", *b"FO", *b"GL", *b"HR", *b"HU", *b"IL", *b"IS", *b"LT", *b"LY", *b"ME", *b"MN", *b"MR", *b"NO",
+    *b"PL", *b"PT", *b"RS", *b"SD", *b"SE", *b"SI", *b"SK", *b"SO", *b"TL", *b"TN", *b"VA", *b"XK",
+];
+
+/// Whether the numbers of a country have no letters.
+pub(crate) fn is_all_digits(country: [u8; 2]) -> bool {
+    ALL_DIGITS.binary_search(&country).is_ok()
+}

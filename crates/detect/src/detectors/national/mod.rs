@@ -254,7 +254,9 @@ impl Kinds {
                     let (rule, kind) = self.kinds.get(idx)?;
                     let believed = believed && !label.is_weak && !label.is_country;
                     let far = label.is_country && text.len() - end > COUNTRY_MAX;
-                    if far || label.needs_bank && !words::speaks_of_banks(text) {
+                    // A weak word belongs to the first number behind it.
+                    let answered = label.is_weak && text[end..].iter().any(u8::is_ascii_digit);
+                    if far || answered || label.needs_bank && !words::speaks_of_banks(text) {
                         return None;
                     }
                     Some((*rule, start..kind.read(view, start, believed, shape)?))

@@ -416,7 +416,10 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::new("", &["CHE032202080"], "."),
             Example::new("uid: ", &["032202080"], ""),
         ],
-        non_examples: &[Example::none("CHE-100.155.213")],
+        non_examples: &[
+            Example::none("CHE-100.155.213"),
+            Example::none("uid: 7-c31f, resourceVersion: 032202080 and f9uid: 032202080"),
+        ],
     }
     .detector(),
     Row {

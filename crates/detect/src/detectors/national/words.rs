@@ -152,8 +152,13 @@ fn begin_of(text: &[u8], end: usize, label: &[u8]) -> Option<usize> {
         }
         pos -= 1;
     }
+    let Some(before) = pos.checked_sub(1) else { return Some(pos) };
     let hump = text.get(pos).is_some_and(u8::is_ascii_uppercase);
-    let apart = pos == 0 || !is_letter(text[pos - 1]) || hump && text[pos - 1].is_ascii_lowercase();
+    // Behind a digit the letters are part of a digest, unless the digit is that of an escaped sign.
+    let apart = match text[before] {
+        b'0'..=b'9' => hump || before >= 2 && text[before - 2] == b'%',
+        byte => !is_letter(byte) || hump && byte.is_ascii_lowercase(),
+    };
     apart.then_some(pos)
 }
 
