@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn documents_are_whole_and_leave_nothing_out() {
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_json()) {
             let input = Input::new(kind, 50_000);
             let len: usize = input.documents.iter().map(|document| document.len() + 1).sum();
             assert_eq!(len, input.bytes.len(), "{kind:?}");

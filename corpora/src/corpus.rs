@@ -19,6 +19,18 @@ const PAGE_MAX: u64 = 100;
 /// Small corpora have shorter pages, so that they show each type of object: one more object for this many bytes.
 const BYTES_PER_PAGE_OBJECT: u64 = 24 * 1024;
 
+/// What quiet lines hold, the commonest more than once.
+const QUIET: &[&str] = &[
+    "quiet_logs",
+    "quiet_logs",
+    "quiet_logs",
+    "quiet_spans",
+    "quiet_models",
+    "quiet_stripe",
+    "quiet_stripe",
+    "clean",
+];
+
 const CHAT_BYTES_MIN: usize = 2 * 1024;
 const CHAT_BYTES_MAX: usize = 128 * 1024;
 
@@ -55,6 +67,15 @@ impl<'s> Corpus<'s> {
             Kind::Clean => self.line(out, "clean"),
             Kind::Dense => self.line(out, "dense"),
             Kind::Chat => self.chat(out),
+            Kind::Quiet => {
+                let shape = self.renderer.rng.pick(QUIET);
+                self.line(out, shape);
+            }
+            Kind::QuietText => {
+                let sort = self.renderer.rng.index(self.renderer.sorts());
+                self.renderer.written(out, sort);
+                out.push(b'\n');
+            }
         }
         self.pieces += 1;
         !out.is_empty()

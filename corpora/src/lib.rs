@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod corpus;
+mod machine;
 mod person;
 mod planted;
 mod render;
@@ -23,6 +24,7 @@ mod samples;
 mod shape;
 mod shapes;
 mod slot;
+mod texts;
 
 pub use planted::{Plant, Planted};
 pub use samples::{SAMPLES, Sample, manifest};
@@ -48,12 +50,25 @@ pub enum Kind {
     Clean,
     /// Rows of a customer table, with personal data in most strings.
     Dense,
+    /// What looks like personal data and is none, one document a line: logs, spans, requests to models, Stripe
+    /// objects without people, with source code, lock files and tables in strings.
+    Quiet,
+    /// The texts of the quiet kind as they are: no JSON.
+    QuietText,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 6] =
-        [Kind::StripeList, Kind::StripeCompact, Kind::Events, Kind::Chat, Kind::Clean, Kind::Dense];
+    pub const ALL: [Kind; 8] = [
+        Kind::StripeList,
+        Kind::StripeCompact,
+        Kind::Events,
+        Kind::Chat,
+        Kind::Clean,
+        Kind::Dense,
+        Kind::Quiet,
+        Kind::QuietText,
+    ];
 
     /// The name, as the program and the manifest have it.
     pub const fn as_str(self) -> &'static str {
@@ -64,12 +79,19 @@ impl Kind {
             Kind::Chat => "chat",
             Kind::Clean => "clean",
             Kind::Dense => "dense",
+            Kind::Quiet => "quiet",
+            Kind::QuietText => "quiet-text",
         }
     }
 
     /// Whether it is one document a line; otherwise a document goes over many lines.
     pub const fn is_ndjson(self) -> bool {
-        !matches!(self, Kind::StripeList | Kind::StripeCompact)
+        !matches!(self, Kind::StripeList | Kind::StripeCompact | Kind::QuietText)
+    }
+
+    /// Whether it is JSON.
+    pub const fn is_json(self) -> bool {
+        !matches!(self, Kind::QuietText)
     }
 }
 

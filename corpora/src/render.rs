@@ -1,20 +1,25 @@
 //! Rendering: a shape and a seed become bytes.
 
+use crate::machine;
 use crate::person::{Person, grouped};
 use crate::planted::Planted;
 use crate::rng::Rng;
 use crate::shape::{Node, Piece, Text};
 use crate::shapes::Shapes;
 use crate::slot::{Number, Slot, Value};
+use crate::texts::Blocks;
 use std::io::Write;
 
-const DIGITS: &[u8] = b"0123456789";
-const HEX: &[u8] = b"0123456789abcdef";
+pub(crate) const DIGITS: &[u8] = b"0123456789";
+pub(crate) const HEX: &[u8] = b"0123456789abcdef";
 const ALNUM: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const CAPITALS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// The part of ids that all objects of one account share.
 const ACCOUNT: &str = "LkdIwHu7ix";
+
+/// How many blocks a text has at most.
+const BLOCKS_MAX: usize = 12;
 
 /// White space between the parts of a document.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,6 +88,13 @@ impl<'s> Renderer<'s> {
             Node::ElementOf(shape) => self.element(out, self.shapes.node(*shape), layout),
             Node::Repeat { shape, .. } => self.node(out, self.shapes.node(*shape), layout),
             Node::Embedded { shape, element } => self.embedded(out, *shape, *element),
+            Node::Written(sort) => {
+                let mut text = Vec::new();
+                self.written(&mut text, *sort);
+                out.push(b'"');
+                escape(out, &text, false);
+                out.push(b'"');
+            }
         }
     }
 
@@ -164,6 +176,25 @@ impl<'s> Renderer<'s> {
         }
     }
 
+    /// How many sorts of texts there are.
+    pub(crate) fn sorts(&self) -> usize {
+        self.shapes.texts().len()
+    }
+
+    /// Some blocks of a sort of text, with a line feed behind each.
+    pub(crate) fn written(&mut self, out: &mut Vec<u8>, sort: usize) {
+        let Blocks { head, blocks } = &self.shapes.texts()[sort];
+        if let Some(head) = head {
+            self.text(out, head);
+            out.push(b'\n');
+        }
+        for _ in 0..1 + self.rng.index(BLOCKS_MAX) {
+            let block = &blocks[self.rng.index(blocks.len())];
+            self.text(out, block);
+            out.push(b'\n');
+        }
+    }
+
     fn embedded(&mut self, out: &mut Vec<u8>, shape: usize, element: bool) {
         let style = self.rng.pick(&[Style::Compact, Style::Compact, Style::Spaced, Style::Pretty]);
         let mut document = Vec::new();
@@ -242,12 +273,8 @@ impl<'s> Renderer<'s> {
                 rng.fill(out, ALNUM, 14);
             }
             Value::Long(prefix) => self.long_id(out, prefix),
-            Value::Uuid => {
-                for (at, len) in [8, 4, 4, 4, 12].into_iter().enumerate() {
-                    out.extend_from_slice(if at == 0 { b"" } else { b"-" });
-                    rng.fill(out, HEX, len);
-                }
-            }
+            Value::Uuid => machine::uuid(rng, out, HEX),
+            Value::Machine(machine) => machine.write(rng, out),
             Value::TaxId => out.extend_from_slice(b"DE123456789"),
             Value::AccountNumber => out.extend_from_slice(b"000123456789"),
             Value::RoutingNumber => out.extend_from_slice(b"110000000"),
@@ -362,6 +389,7 @@ fn escape(out: &mut Vec<u8>, document: &[u8], ascii: bool) {
             '"' => out.extend_from_slice(b"\\\""),
             '\\' => out.extend_from_slice(b"\\\\"),
             '\n' => out.extend_from_slice(b"\\n"),
+            '\t' => out.extend_from_slice(b"\\t"),
             sign if ascii && !sign.is_ascii() => {
                 // The inner document holds the escape, so its backslash is escaped once more.
                 write_to(out, format_args!("\\\\u{:04x}", u32::from(sign)));

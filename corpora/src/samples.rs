@@ -18,13 +18,14 @@ pub struct Sample {
 }
 
 /// The samples.
-pub const SAMPLES: [Sample; 6] = [
+pub const SAMPLES: [Sample; 7] = [
     Sample { file: "stripe-list.json", kind: Kind::StripeList, bytes_min: 32 * 1024, seed: 1 },
     Sample { file: "stripe-compact.json", kind: Kind::StripeCompact, bytes_min: 32 * 1024, seed: 2 },
     Sample { file: "events.ndjson", kind: Kind::Events, bytes_min: 32 * 1024, seed: 3 },
     Sample { file: "chat.ndjson", kind: Kind::Chat, bytes_min: 48 * 1024, seed: 4 },
     Sample { file: "clean.ndjson", kind: Kind::Clean, bytes_min: 24 * 1024, seed: 5 },
     Sample { file: "dense.ndjson", kind: Kind::Dense, bytes_min: 24 * 1024, seed: 6 },
+    Sample { file: "quiet.ndjson", kind: Kind::Quiet, bytes_min: 64 * 1024, seed: 7 },
 ];
 
 /// Returns the text of the manifest: each sample with its hash and with what is to be found in it.

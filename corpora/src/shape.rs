@@ -12,12 +12,13 @@
 //! | `$name?` | one element of that shape, an array |
 //! | `$name*1-3` | as an array element: that shape, one to three times |
 //! | `=name`, `=name?` | that shape as JSON text in a string |
+//! | `@name` | a text of that name, see `texts.rs`, in a string |
 //!
 //! What is written wrong in a shape shows when the shapes are parsed, with its name; the tests parse all of them.
 
 use crate::slot::{Number, Slot};
 
-/// Where the sources of shapes are looked up: a name gives its number.
+/// Where the sources of shapes are looked up: a name gives its number. Those of texts begin with `@`.
 pub(crate) type Names<'a> = &'a dyn Fn(&str) -> Option<usize>;
 
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub(crate) enum Node {
         shape: usize,
         element: bool,
     },
+    Written(usize),
 }
 
 /// A string body, already escaped as JSON wants it.
@@ -62,17 +64,17 @@ pub(crate) fn parse(source: &str, names: Names<'_>) -> Result<Node, String> {
     }
 }
 
-/// Parses a string body with slots.
-pub(crate) fn text(mut body: &str) -> Result<Text, String> {
+/// Parses a string body with slots between the signs `open` and `close`.
+pub(crate) fn text(mut body: &str, open: char, close: char) -> Result<Text, String> {
     let mut pieces = Vec::new();
-    while let Some((raw, slot)) = body.split_once('{') {
+    while let Some((raw, slot)) = body.split_once(open) {
         if !raw.is_empty() {
             pieces.push(Piece::Raw(raw.to_owned()));
         }
-        let end = closing_brace(slot).ok_or_else(|| format!("brace without end in {body}"))?;
+        let end = closing(slot, open, close).ok_or_else(|| format!("brace without end in {body}"))?;
         let (inside, rest) = slot.split_at(end);
-        pieces.push(braced(inside)?);
-        body = rest.strip_prefix('}').unwrap_or(rest);
+        pieces.push(braced(inside, open, close)?);
+        body = rest.strip_prefix(close).unwrap_or(rest);
     }
     if !body.is_empty() || pieces.is_empty() {
         pieces.push(Piece::Raw(body.to_owned()));
@@ -80,37 +82,38 @@ pub(crate) fn text(mut body: &str) -> Result<Text, String> {
     Ok(pieces)
 }
 
-fn braced(inside: &str) -> Result<Piece, String> {
-    let alternatives = split_outside_braces(inside);
+fn braced(inside: &str, open: char, close: char) -> Result<Piece, String> {
+    let alternatives = split_outside(inside, open, close);
     if alternatives.len() > 1 {
-        return alternatives.into_iter().map(text).collect::<Result<_, _>>().map(Piece::OneOf);
+        let texts = alternatives.into_iter().map(|alternative| text(alternative, open, close));
+        return texts.collect::<Result<_, _>>().map(Piece::OneOf);
     }
     Slot::parse(inside).map(Piece::Slot).ok_or_else(|| format!("unknown slot {inside}"))
 }
 
-fn closing_brace(slot: &str) -> Option<usize> {
+fn closing(slot: &str, open: char, close: char) -> Option<usize> {
     let mut depth = 0;
-    slot.bytes().position(|byte| {
-        match byte {
-            b'{' => depth += 1,
-            b'}' if depth == 0 => return true,
-            b'}' => depth -= 1,
+    slot.find(|sign| {
+        match sign {
+            _ if sign == open => depth += 1,
+            _ if sign == close && depth == 0 => return true,
+            _ if sign == close => depth -= 1,
             _ => {}
         }
         false
     })
 }
 
-fn split_outside_braces(inside: &str) -> Vec<&str> {
+fn split_outside(inside: &str, open: char, close: char) -> Vec<&str> {
     let mut depth = 0;
     inside
-        .split(|c| {
-            match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
+        .split(|sign| {
+            match sign {
+                _ if sign == open => depth += 1,
+                _ if sign == close => depth -= 1,
                 _ => {}
             }
-            c == '|' && depth == 0
+            sign == '|' && depth == 0
         })
         .collect()
 }
@@ -194,9 +197,12 @@ impl<'a> Parser<'a> {
             let element = name.ends_with('?');
             return Ok(Node::Embedded { shape: self.named(name.trim_end_matches('?'))?, element });
         }
+        if body.starts_with('@') {
+            return self.named(body).map(Node::Written);
+        }
         match body.strip_prefix('$') {
             Some(reference) => self.reference(reference),
-            None => text(body).map(Node::Text),
+            None => text(body, '{', '}').map(Node::Text),
         }
     }
 
@@ -255,7 +261,7 @@ mod tests {
 
     #[test]
     fn alternatives_may_hold_slots() {
-        let text = text("to {one|two {email}|three} end").unwrap();
+        let text = text("to {one|two {email}|three} end", '{', '}').unwrap();
         let [Piece::Raw(_), Piece::OneOf(alternatives), Piece::Raw(_)] = &text[..] else {
             panic!("{text:?}");
         };

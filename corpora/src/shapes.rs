@@ -1,6 +1,7 @@
 //! The shapes there are.
 
 use crate::shape::{self, Node, Text};
+use crate::texts::{self, Blocks};
 
 macro_rules! sources {
     ($($name:literal $file:literal,)*) => {
@@ -33,6 +34,12 @@ const SOURCES: &[(&str, &str)] = sources! {
     "payment_method_details_sepa" "payment_method_details_sepa.json",
     "price" "price.json",
     "product" "product.json",
+    "quiet_arguments" "quiet/arguments.json",
+    "quiet_logs" "quiet/logs.json",
+    "quiet_models" "quiet/models.json",
+    "quiet_span" "quiet/span.json",
+    "quiet_spans" "quiet/spans.json",
+    "quiet_stripe" "quiet/stripe.json",
     "refund" "refund.json",
     "request" "request.json",
     "results" "chat/results.json",
@@ -53,6 +60,7 @@ const PROSE: &str = include_str!("../shapes/chat/prose.txt");
 pub(crate) struct Shapes {
     nodes: Vec<Node>,
     prose: Vec<Text>,
+    texts: Vec<Blocks>,
 }
 
 impl Shapes {
@@ -61,9 +69,12 @@ impl Shapes {
         let nodes = SOURCES.iter().map(|(name, source)| {
             shape::parse(source, &number_of).map_err(|error| format!("shape {name}: {error}"))
         });
-        let prose =
-            PROSE.lines().map(|line| shape::text(line).map_err(|error| format!("prose: {error}: {line}")));
-        Ok(Shapes { nodes: nodes.collect::<Result<_, _>>()?, prose: prose.collect::<Result<_, _>>()? })
+        let line = |line| shape::text(line, '{', '}').map_err(|error| format!("prose: {error}: {line}"));
+        Ok(Shapes {
+            nodes: nodes.collect::<Result<_, _>>()?,
+            prose: PROSE.lines().map(line).collect::<Result<_, _>>()?,
+            texts: texts::parse()?,
+        })
     }
 
     /// Parses what this package carries.
@@ -82,9 +93,16 @@ impl Shapes {
     pub(crate) fn prose(&self) -> &[Text] {
         &self.prose
     }
+
+    pub(crate) fn texts(&self) -> &[Blocks] {
+        &self.texts
+    }
 }
 
 fn number_of(name: &str) -> Option<usize> {
+    if let Some(name) = name.strip_prefix('@') {
+        return texts::number_of(name);
+    }
     SOURCES.binary_search_by_key(&name, |&(name, _)| name).ok()
 }
 

@@ -1,5 +1,6 @@
 //! Slots of shapes: which values they stand for and what is planted with them.
 
+use crate::machine::Machine;
 use crate::planted::Plant;
 
 /// A value that stands in a text.
@@ -60,11 +61,12 @@ pub(crate) enum Value {
     /// A Stripe id of 24 characters behind its prefix.
     Long(&'static str),
     Prose(usize, usize),
+    Machine(Machine),
 }
 
 const PREFIXES: &[&str] = &[
-    "ch", "cus", "du", "evt", "file", "il", "in", "mandate", "pi", "pm", "pmc", "price", "prod", "re", "si",
-    "sub", "txn",
+    "ba", "ch", "cus", "du", "evt", "file", "ii", "il", "in", "mandate", "mtr", "pi", "pm", "pmc", "po",
+    "price", "prod", "promo", "re", "si", "sub", "txn", "txr",
 ];
 
 impl Slot {
@@ -95,7 +97,10 @@ impl Value {
             "short" => Value::Short(prefix()?),
             "long" => Value::Long(prefix()?),
             "prose" => Value::Prose(len()?, second?.parse().ok()?),
-            _ => return Value::plain(name),
+            _ => {
+                return Value::plain(name)
+                    .or_else(|| Machine::parse(name, first, second).map(Value::Machine));
+            }
         })
     }
 

@@ -7,6 +7,7 @@
 //! * [`mod@reference`] redacts slowly and obviously.
 //! * [`canary`] looks for a secret in every spelling an output could give it.
 //! * [`fuzz`] holds the bodies of the fuzz targets.
+//! * [`quiet`] reads the corpora that hold nothing to be found.
 //! * [`forms`] makes forms from random bytes, and the same members as JSON.
 //! * [`folders`] finds the data the suites read.
 
@@ -16,5 +17,6 @@ pub mod document;
 pub mod folders;
 pub mod forms;
 pub mod fuzz;
+pub mod quiet;
 pub mod reference;
 pub mod run;
