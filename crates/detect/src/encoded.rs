@@ -28,6 +28,12 @@ pub(crate) const LEAD: usize = 64;
 const RUN_LEN_MIN: usize = 10;
 /// How few digits among signs are worth a look.
 const DIGITS_MIN: usize = 8;
+/// What a value with percent signs ends with.
+const VALUE: Class = Class::ANY.without(b" \"\n");
+/// How many digits in a row are no number that could be anybody's.
+const DIGITS_RUN_MAX: usize = 40;
+/// How many at signs from a sign on, and before it, are read: those of the addresses around and one in a password.
+const AT_SIGNS_MAX: usize = 3;
 /// How many decoded bytes tell whether a run is text.
 const GLANCE_LEN: usize = 9;
 
@@ -260,15 +266,28 @@ fn signs(encoding: Encoding, view: &View<'_>, at: usize) -> Option<Decoded> {
     if follows_sign(encoding, at, sign) {
         return None;
     }
-    let base = at.saturating_sub(LEAD);
+    // An address has one sign of its own; beyond those of its neighbours nothing belongs to it.
+    let is_at_sign = |pos: usize| match view.at(pos) {
+        b'@' => true,
+        b'%' | b'=' | b'&' => matches!(sign(pos), Some((Some(b'@'), _))),
+        _ => false,
+    };
+    let mut floor = at.saturating_sub(LEAD);
+    if encoding == Encoding::Percent {
+        // A value that is encoded so has no space.
+        floor = floor.max(view.back(at, VALUE));
+    }
+    let nearest = if byte == Some(b'@') { AT_SIGNS_MAX - 1 } else { AT_SIGNS_MAX };
+    let behind = (floor..at).rev();
+    let base = behind.filter(|&pos| is_at_sign(pos)).nth(nearest - 1).unwrap_or(floor);
     let mut decoded = Decoded { base, ..Decoded::default() };
     let mut pos = base;
+    let mut at_signs = 0;
+    let mut run = 0;
     let end = at + encoding.ahead();
-    while pos < end {
+    while pos < end && at_signs < AT_SIGNS_MAX && run <= DIGITS_RUN_MAX {
         let byte = view.at(pos);
-        if byte == 0
-            || matches!(encoding, Encoding::Percent) && pos > at && matches!(byte, b' ' | b'"' | b'\n')
-        {
+        if byte == 0 || encoding == Encoding::Percent && pos > at && !VALUE.has(byte) {
             break;
         }
         let (put, len) = sign(pos).unwrap_or((Some(byte), 1));
@@ -277,7 +296,17 @@ fn signs(encoding: Encoding, view: &View<'_>, at: usize) -> Option<Decoded> {
             decoded.map.push(decoded.text.len(), usize::from(put.is_some()), pos - base, len);
         }
         decoded.text.extend(put);
+        if pos >= at {
+            at_signs += usize::from(put == Some(b'@'));
+        }
+        if let Some(put) = put {
+            run = if put.is_ascii_digit() { run + 1 } else { 0 };
+        }
         pos += len;
+    }
+    // No number is that long.
+    if run > DIGITS_RUN_MAX {
+        return None;
     }
     // Addresses and numbers are what people hide so; reading every text would let bait cost too much.
     let digits = decoded.text.iter().filter(|byte| byte.is_ascii_digit()).count();

@@ -617,3 +617,5 @@ fn byte_set(class: Class) -> ByteSet {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod work;

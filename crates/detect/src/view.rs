@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 
+use memchr::memmem;
+
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Class([u64; 4]);
@@ -39,6 +41,12 @@ impl Class {
             idx += 1;
         }
         Class(words)
+    }
+
+    /// This set without the given bytes.
+    pub(crate) const fn without(self, bytes: &[u8]) -> Class {
+        let (all, others) = (self.0, Class::of(bytes).0);
+        Class([all[0] & !others[0], all[1] & !others[1], all[2] & !others[2], all[3] & !others[3]])
     }
 
     /// The union of two sets.
@@ -93,6 +101,7 @@ impl<'t> View<'t> {
     /// The byte at `pos`, or zero outside the part.
     #[inline]
     pub(crate) fn at(&self, pos: usize) -> u8 {
+        work::read(1);
         if pos < self.low || pos >= self.high {
             return 0;
         }
@@ -119,6 +128,7 @@ impl<'t> View<'t> {
         while pos < seen && class.has(self.text[pos]) {
             pos += 1;
         }
+        work::read(pos + 1 - from);
         if pos >= seen && seen < self.high {
             self.touched.set(self.touched.get() | self.open);
         }
@@ -142,7 +152,16 @@ impl<'t> View<'t> {
         while pos > self.low && class.has(self.text[pos - 1]) {
             pos -= 1;
         }
+        work::read(to + 1 - pos);
         pos
+    }
+
+    /// Where `literal` stands next from `from` on.
+    pub(crate) fn find(&self, from: usize, literal: &[u8]) -> Option<usize> {
+        let end = self.high.min(self.text.len());
+        let found = memmem::find(self.text.get(from..end)?, literal);
+        work::read(found.map_or(end - from, |offset| offset + literal.len()));
+        Some(from + found?)
     }
 
     /// Whether `literal` stands at `pos`.
@@ -167,12 +186,37 @@ impl<'t> View<'t> {
     #[inline]
     pub(crate) fn bytes(&self, from: usize, to: usize) -> &'t [u8] {
         let end = to.min(self.high).min(self.text.len());
-        self.text.get(from.max(self.low)..end).unwrap_or_default()
+        let bytes = self.text.get(from.max(self.low)..end).unwrap_or_default();
+        work::read(bytes.len());
+        bytes
     }
 
     /// Where the part ends; beyond the end of the text if more would be looked at.
     pub(crate) fn limit(&self) -> usize {
         self.high
+    }
+}
+
+/// How many bytes were read through views: what a scan costs, told without a clock. Counted in tests only.
+pub(crate) mod work {
+    #[cfg(not(test))]
+    #[inline(always)]
+    pub(crate) fn read(_bytes: usize) {}
+
+    #[cfg(test)]
+    std::thread_local! {
+        static READ: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    #[cfg(test)]
+    pub(crate) fn read(bytes: usize) {
+        READ.set(READ.get() + bytes as u64);
+    }
+
+    /// How many bytes this thread has read since it was asked last.
+    #[cfg(test)]
+    pub(crate) fn take() -> u64 {
+        READ.replace(0)
     }
 }
 

@@ -18,6 +18,7 @@ const NEAR: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"_-+/=.~
 const BETWEEN: ByteSet = ByteSet::of(b" :=\"'>\\-_.,(\t\n");
 const GAP: Class = Class::of(b" :=\"'>\\-_.,(\t\n");
 const GAP_LEN_MAX: usize = 10;
+const UUID_LEN: usize = 36;
 
 /// What a word says about the value behind it.
 #[derive(Clone, Copy, PartialEq)]
@@ -190,11 +191,12 @@ fn gap(bytes: &[u8]) -> Gap {
 }
 
 fn key(view: &View<'_>, start: usize, gap: &Gap, kind: Kind) -> Option<Range<usize>> {
-    let end = trimmed(view, start, view.run(start, VALUE));
+    let strict = gap.joined || gap.listed || kind == Kind::Hint;
+    let end = trimmed(view, start, if strict { one_piece(view, start)? } else { view.run(start, VALUE) });
     let value = view.bytes(start, end);
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let plain = if gap.joined || gap.listed || kind == Kind::Hint {
+    let plain = if strict {
         // A name goes on behind the word more often than a value begins: no part of it may be a word.
         value.len() >= 20 && digits > 3 && letters > 2 && (is_one(value) || is_uuid(value))
     } else if gap.assigned {
@@ -233,6 +235,16 @@ fn password(view: &View<'_>, start: usize, gap: &Gap) -> Option<Range<usize>> {
     plain.then_some(start..end)
 }
 
+/// Where the value at `start` ends, if it may be in one piece or a UUID: a name that goes on and on is not read.
+fn one_piece(view: &View<'_>, start: usize) -> Option<usize> {
+    let one = view.run(start, Class::ALNUM.with(b"+/="));
+    if !VALUE.has(view.at(view.run_up_to(one, 3, Class::of(b".")))) {
+        return Some(one);
+    }
+    let end = view.run_up_to(start, UUID_LEN + 4, VALUE);
+    (one < start + UUID_LEN).then_some(end)
+}
+
 /// `end` without the signs that end a sentence.
 fn trimmed(view: &View<'_>, start: usize, mut end: usize) -> usize {
     while end > start && end < view.limit() && Class::of(b".!?:").has(view.before(end)) {
@@ -251,7 +263,7 @@ fn is_one(value: &[u8]) -> bool {
 
 /// Letters and digits in the groups of a UUID.
 fn is_uuid(value: &[u8]) -> bool {
-    value.len() == 36
+    value.len() == UUID_LEN
         && value.iter().enumerate().all(|(idx, byte)| match idx {
             8 | 13 | 18 | 23 => *byte == b'-',
             _ => byte.is_ascii_alphanumeric(),

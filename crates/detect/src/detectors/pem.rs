@@ -50,6 +50,9 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     find: Find::Code(find),
 }];
 
+/// How many dashes in a row are read at once.
+const LINE_LEN_MAX: usize = 80;
+
 fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     if !view.starts_with(at, b"-----BEGIN ") {
         return None;
@@ -68,12 +71,17 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     if !headed && view.run_up_to(body, 16, BASE64) < body + 16 {
         return None;
     }
-    let seen = view.bytes(body, view.limit());
-    match memmem::find(seen, b"-----END ") {
-        Some(offset) => {
-            let title_end = view.run_up_to(body + offset + 9, 40, Class::UPPER.with(b" 0123456789"));
-            Some(at..view.run_up_to(title_end, 5, Class::of(b"-")))
+    let mut line = body;
+    loop {
+        let Some(dashes) = view.find(line, b"-----") else { return Some(at..view.run(line, Class::ANY)) };
+        line = view.run_up_to(dashes, LINE_LEN_MAX, Class::of(b"-"));
+        if view.starts_with(line, b"END ") {
+            let title_end = view.run_up_to(line + 4, 40, Class::UPPER.with(b" 0123456789"));
+            return Some(at..view.run_up_to(title_end, 5, Class::of(b"-")));
         }
-        None => Some(at..view.run(body, Class::ANY)),
+        // What begins there is another matter.
+        if view.starts_with(line, b"BEGIN ") {
+            return Some(at..dashes);
+        }
     }
 }

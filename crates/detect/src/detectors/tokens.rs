@@ -14,6 +14,8 @@ const BASE64URL: Class = Class::IDENT;
 const BASE64URL_SET: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT).or(ByteSet::of(b"-_"));
 const CAPITALS: ByteSet = ByteSet::range(b'A', b'Z').or(ByteSet::DIGIT);
 const AHEAD: usize = 1024;
+/// How much of a body tells whether it is filler.
+const FILLER_LEN_MAX: usize = 128;
 const LITERAL_LEN_MAX: usize = 24;
 
 /// A row of the table. `find` looks for each literal, then for the body.
@@ -342,7 +344,7 @@ pub(super) fn after_literal(view: &View<'_>, at: usize, literal: &[u8], body: Bo
     let end = view.run(from, body.class);
     // A letter or digit that the body cannot have makes it a word.
     let whole = end - from >= body.len_min && !Class::ALNUM.has(view.at(end));
-    (whole && !is_placeholder(view.bytes(from, end))).then_some(at..end)
+    (whole && !is_placeholder(view.bytes(from, end.min(from + FILLER_LEN_MAX)))).then_some(at..end)
 }
 
 fn find_client_secret(view: &View<'_>, at: usize) -> Option<Range<usize>> {
@@ -378,12 +380,15 @@ fn find_aws(view: &View<'_>, at: usize) -> Option<Range<usize>> {
 }
 
 fn find_sk(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    if view.before(at) == b'-' {
+        return None;
+    }
     let span = after_literal(view, at, b"sk-", body(BASE64URL, 20))?;
     let body = view.bytes(at + 3, span.end);
     let dense = body.split(|&byte| byte == b'-').any(|part| {
         part.len() >= 16 && part.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
     });
-    (dense && view.before(at) != b'-').then_some(span)
+    dense.then_some(span)
 }
 
 fn find_google(view: &View<'_>, at: usize) -> Option<Range<usize>> {
