@@ -18,7 +18,7 @@ pub struct Case {
     pub name: String,
     /// What would go wrong.
     pub why: String,
-    /// `json`, `sequence` (default), `text` or `form`.
+    /// `json`, `sequence` (default), `text`, `form` or `multipart`.
     #[serde(default)]
     pub format: Kind,
     /// `balanced` (default) or `strict`.
@@ -88,6 +88,8 @@ pub enum Kind {
     Sequence,
     Text,
     Form,
+    /// A multipart body.
+    Multipart,
 }
 
 /// [`Profile`] as written in cases.
@@ -166,6 +168,7 @@ impl Case {
             Kind::Sequence => Format::Sequence,
             Kind::Text => Format::Text,
             Kind::Form => Format::Form,
+            Kind::Multipart => Format::Multipart,
         });
         builder.profile(match self.profile {
             Level::Balanced => Profile::Balanced,

@@ -156,6 +156,22 @@ fn encode(text: &str, is_name: bool, dice: &mut Dice<'_>, out: &mut String) {
     }
 }
 
+/// The members as a body of `multipart/form-data`.
+pub fn multipart(fields: &[Field]) -> Vec<u8> {
+    let mut out = String::new();
+    for field in fields {
+        let mut name = String::new();
+        for (at, step) in field.way.iter().enumerate() {
+            let step = step.map_or_else(|position| position.to_string(), str::to_owned);
+            name.push_str(&if at > 0 { format!("[{step}]") } else { step });
+        }
+        let value = &field.value;
+        out.push_str(&format!("--XyZ\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
+    }
+    out.push_str("--XyZ--\r\n");
+    out.into_bytes()
+}
+
 /// The members as JSON.
 pub fn json(fields: &[Field]) -> Vec<u8> {
     // Members stay in their order: a map would sort them.

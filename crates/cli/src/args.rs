@@ -158,6 +158,8 @@ pub(crate) enum FormatArg {
     Text,
     /// Forms (application/x-www-form-urlencoded) or query strings, one a line
     Form,
+    /// One body of multipart/form-data with parts of text and JSON
+    Multipart,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]

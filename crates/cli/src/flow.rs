@@ -216,7 +216,12 @@ fn advice(kind: ErrorKind, format: Format) -> &'static str {
             "mend the input, or say --format ndjson for several documents, text for plain text"
         }
         (ErrorKind::Syntax(_), _) => "mend the input, or say --format text for plain text",
-        (ErrorKind::Path, Format::Form) => "split the form: its names take too much to remember",
+        (ErrorKind::Multipart, _) => "give the body alone, from its first boundary to its last",
+        (ErrorKind::Media, _) => "take the part out: it cannot be read",
+        (ErrorKind::Hold, Format::Multipart) => "shorten the headers of the part",
+        (ErrorKind::Path, Format::Form | Format::Multipart) => {
+            "split the form: its names take too much to remember"
+        }
         (ErrorKind::Hold | ErrorKind::Path, _) => "shorten the member name or number",
         _ => "run it again",
     }

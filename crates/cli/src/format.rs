@@ -1,13 +1,16 @@
 //! What an input is, by its name or its first bytes.
 //!
 //! In doubt an input counts as JSON: JSON read as text would lose the rules over member names, while text read as
-//! JSON ends with an error. A form must be unmistakable: two pairs without a space.
+//! JSON ends with an error. A form must be unmistakable: two pairs without a space, or a boundary and a disposition.
 
 use obelus::Format;
 use std::path::Path;
 
 /// The byte order mark of UTF-8.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What the headers of a part begin with.
+const DISPOSITION: &[u8] = b"Content-Disposition:";
 
 /// A longer word is a number at most as far as anybody needs.
 const WORD_BYTES_MAX: usize = 512;
@@ -34,6 +37,7 @@ pub(crate) fn by_content(first: &[u8]) -> Format {
     };
     match is_json {
         true => Format::Sequence,
+        false if is_multipart(first) => Format::Multipart,
         false if is_form(first) => Format::Form,
         false => Format::Text,
     }
@@ -49,6 +53,9 @@ pub(crate) fn is_clear(first: &[u8]) -> bool {
 
 /// Whether `text` begins with a bracket, a quotation mark, or a word that is over.
 fn is_word_whole(text: &[u8]) -> bool {
+    if text.starts_with(b"--") && text.len() <= WORD_BYTES_MAX {
+        return behind_boundary(text).is_some_and(|rest| rest.len() >= DISPOSITION.len());
+    }
     matches!(text.first(), Some(b'{' | b'[' | b'"'))
         || text.len() > WORD_BYTES_MAX
         || text.iter().any(u8::is_ascii_whitespace)
@@ -58,6 +65,19 @@ fn is_word_whole(text: &[u8]) -> bool {
 fn is_scalar(text: &[u8]) -> bool {
     let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
     serde_json::from_slice::<serde_json::Value>(&text[..end]).is_ok()
+}
+
+/// What stands behind the first line, if that may be a boundary; nothing if it is not all there.
+fn behind_boundary(text: &[u8]) -> Option<&[u8]> {
+    let end = text.windows(2).position(|pair| pair == b"\r\n")?;
+    text.get(end + 2..)
+}
+
+/// Whether `text` begins with a boundary and says at once what the first part is.
+fn is_multipart(text: &[u8]) -> bool {
+    let rest = behind_boundary(text).filter(|_| text.starts_with(b"--"));
+    rest.and_then(|rest| rest.get(..DISPOSITION.len()))
+        .is_some_and(|head| head.eq_ignore_ascii_case(DISPOSITION))
 }
 
 /// Whether the first line of `text` is one word of several pairs with plain names and escapes that are whole.
@@ -155,6 +175,18 @@ mod tests {
         ] {
             assert_eq!(by_content(first.as_bytes()), Format::Text, "{first:?}");
         }
+    }
+
+    #[test]
+    fn a_boundary_and_a_disposition_make_a_multipart_body() {
+        let body = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\n";
+        assert_eq!(by_content(body.as_bytes()), Format::Multipart);
+        assert_eq!(by_content(body.to_lowercase().as_bytes()), Format::Multipart);
+        for first in ["--x\nContent-Disposition: form-data", "-- x\r\nselect 1;", "--x\r\nContent-Type: a"] {
+            assert_eq!(by_content(first.as_bytes()), Format::Text, "{first:?}");
+        }
+        assert!(!is_clear(b"--x\r\nContent-"));
+        assert!(is_clear(body.as_bytes()));
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Input {
             FormatArg::Ndjson => Some(Format::Sequence),
             FormatArg::Text => Some(Format::Text),
             FormatArg::Form => Some(Format::Form),
+            FormatArg::Multipart => Some(Format::Multipart),
             FormatArg::Auto => format::by_name(Path::new(&self.name)),
         };
         let mut filled = 0;

@@ -57,6 +57,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Format::Multipart`] reads bodies of `multipart/form-data`, as long as their parts are text or JSON.
+//!
 //! Form bodies and query strings have names, with brackets for steps on the way, and percent signs for escapes:
 //!
 //! ```

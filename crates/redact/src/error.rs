@@ -22,6 +22,10 @@ pub enum ErrorKind {
     Hold,
     /// The names on the way to a value are longer than allowed, taken together.
     Path,
+    /// A body of `multipart/form-data` that readers could understand differently, or none.
+    Multipart,
+    /// A part of a media type, charset or coding that is not read.
+    Media,
     /// The sink refused; only [`PushError::Sink`] says why.
     Sink,
 }
@@ -49,6 +53,8 @@ impl fmt::Display for Error {
             ErrorKind::Encoding => f.write_str("input is UTF-16 or UTF-32, not UTF-8")?,
             ErrorKind::Hold => f.write_str("member name or number exceeds the hold limit")?,
             ErrorKind::Path => f.write_str("member names on the path exceed the path limit")?,
+            ErrorKind::Multipart => f.write_str("not a plain multipart/form-data body")?,
+            ErrorKind::Media => f.write_str("part of a media type, charset or coding that is not read")?,
             ErrorKind::Sink => f.write_str("sink refused output")?,
         }
         write!(f, " at byte {}", self.offset)

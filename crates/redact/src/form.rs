@@ -1,4 +1,4 @@
-//! Forms: `application/x-www-form-urlencoded` bodies and query strings, one a line.
+//! Forms: parts of `multipart/form-data` (see `multipart.rs`), and `application/x-www-form-urlencoded` bodies and query strings, one a line.
 //!
 //! ```text
 //! card%5Bnumber%5D = 4242+4242+… & metadata[note] = …
@@ -14,6 +14,7 @@
 //! A name is held until it is whole, a value until it is whole or long, as in JSON. Ages are counted in bytes of
 //! decoded text, which do not depend on cuts.
 
+mod multipart;
 mod name;
 mod objects;
 mod percent;
@@ -22,7 +23,7 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::Span;
 use crate::level::{Level, Scratch, Source, Value};
 use crate::out::Out;
-use crate::redactor::Compiled;
+use crate::redactor::{Compiled, Format};
 use crate::rules::RuleIx;
 use crate::value::{WHOLE_BYTES_MAX, count};
 use crate::walk::{Stop, Walk};
@@ -51,6 +52,8 @@ pub(crate) struct Form {
     /// Whether the line has had a pair.
     has_pairs: bool,
     segments: Vec<Segment>,
+    /// Where the reader of a multipart body stands.
+    parts: multipart::Parts,
 }
 
 /// One run over one buffer.
@@ -78,7 +81,9 @@ impl Reader<'_, '_> {
             Ok(_) => (buf.len(), false),
             Err(error) => (error.valid_up_to(), error.error_len().is_some() || last),
         };
-        match self.pairs(&buf[..valid], last && !fault) {
+        let (text, last) = (&buf[..valid], last && !fault);
+        let read = if self.is_multipart() { self.parts(text, last) } else { self.pairs(text, last) };
+        match read {
             Ok(progress) => {
                 self.out.pass(self.base + progress.settled as u64)?;
                 if fault {
@@ -148,8 +153,15 @@ impl Reader<'_, '_> {
     fn name(&mut self, buf: &[u8], raw: Range<usize>) -> Result<(), Stop> {
         // A question mark before the first name begins a query string.
         let is_query = !self.form().has_pairs && buf.get(raw.start) == Some(&b'?');
-        let begin = raw.start + usize::from(is_query);
-        let source = &buf[begin..raw.end];
+        self.name_at(buf, raw.start + usize::from(is_query)..raw.end, raw.start)?;
+        self.restore_pointer();
+        Ok(())
+    }
+
+    /// Reads the name at `raw`; `at` is what an error points at.
+    fn name_at(&mut self, buf: &[u8], raw: Range<usize>, at: usize) -> Result<(), Stop> {
+        let begin = raw.start;
+        let source = &buf[raw];
         let limits = self.compiled.limits;
         let text = self.decoded(source, false);
         let len = text.0.len() as u64;
@@ -160,13 +172,21 @@ impl Reader<'_, '_> {
         let is_long = objects.pointer().len() > limits.path_bytes_max
             || objects.bytes() > limits.path_bytes_max.saturating_mul(WAYS_FACTOR);
         if is_long {
-            return Err(Stop::Error(Error::new(ErrorKind::Path, self.base + raw.start as u64)));
+            return Err(Stop::Error(Error::new(ErrorKind::Path, self.base + at as u64)));
         }
+        Ok(())
+    }
+
+    /// What is reported next stands where the last name says.
+    fn restore_pointer(&mut self) {
         let Level { state, .. } = &mut *self.level;
         if let Some(form) = &state.form {
             state.frames.reset(form.objects.pointer());
         }
-        Ok(())
+    }
+
+    fn is_multipart(&self) -> bool {
+        self.compiled.format == Format::Multipart
     }
 
     /// Reads a value, or a part of it. Returns how far that got if the value goes on behind the buffer.
@@ -219,7 +239,11 @@ impl Reader<'_, '_> {
         let mut map = std::mem::take(&mut self.level.map);
         text.clear();
         map.clear();
-        percent::decode(source, open, &mut text, &mut map);
+        if self.is_multipart() {
+            text.extend_from_slice(source);
+        } else {
+            percent::decode(source, open, &mut text, &mut map);
+        }
         (text, map)
     }
 

@@ -89,8 +89,10 @@ pub(crate) struct Out<'o> {
     pub(crate) reports: bool,
     /// Whether anybody wants to know what decided.
     pub(crate) reasons: bool,
-    /// Whether what replaces a finding must be written as forms write it.
+    /// Whether the input is a form: its values stand in no JSON string.
     pub(crate) is_form: bool,
+    /// Whether what replaces a finding must be written with percent signs.
+    pub(crate) is_percent: bool,
 }
 
 impl Out<'_> {
@@ -126,7 +128,7 @@ impl Out<'_> {
 
     /// What replaces a finding, as it must be written.
     pub(crate) fn encoded(&self, bytes: Cow<'static, [u8]>) -> Cow<'static, [u8]> {
-        if !self.is_form {
+        if !self.is_percent {
             return bytes;
         }
         let mut encoded = Vec::with_capacity(bytes.len() + 8);
@@ -136,7 +138,7 @@ impl Out<'_> {
 
     /// Adds bytes that are not input.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Refused> {
-        if self.is_form {
+        if self.is_percent {
             let mut encoded = Vec::with_capacity(bytes.len() + 8);
             encode(bytes, &mut encoded);
             return self.write_encoded(&encoded);

@@ -28,6 +28,15 @@ pub enum Format {
     Text,
     /// Forms (`application/x-www-form-urlencoded`) or query strings, one a line.
     Form,
+    /// One body of `multipart/form-data` that begins with its boundary. Parts of text and JSON only.
+    Multipart,
+}
+
+impl Format {
+    /// Whether it is names and values of a form, however they are written.
+    pub(crate) fn is_form(self) -> bool {
+        matches!(self, Format::Form | Format::Multipart)
+    }
 }
 
 /// Bounds of a stream. Beyond each is an error (or, for `nesting_max` and `wait_bytes_max`, what is said there).
@@ -35,7 +44,7 @@ pub enum Format {
 pub struct Limits {
     /// Containers open at once, per nesting level. Default 1,024.
     pub depth_max: usize,
-    /// Bytes of one member name or number. Default 1 MiB.
+    /// Bytes of one member name or number, or of the headers of one part. Default 1 MiB.
     pub hold_bytes_max: usize,
     /// Bytes of the pointer to a container. Default 64 KiB.
     pub path_bytes_max: usize,

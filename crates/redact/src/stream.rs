@@ -59,10 +59,10 @@ impl<'r> Stream<'r> {
         let mode = match redactor.compiled.format {
             Format::Json => Mode::Document,
             Format::Lines => Mode::Lines,
-            Format::Sequence | Format::Text | Format::Form => Mode::Sequence,
+            Format::Sequence | Format::Text | Format::Form | Format::Multipart => Mode::Sequence,
         };
         let mut level = Level::new(mode, redactor.compiled.limits.depth_max);
-        if redactor.compiled.format == Format::Form {
+        if redactor.compiled.format.is_form() {
             level.state.form = Some(Box::default());
         }
         Stream {
@@ -271,9 +271,10 @@ impl<'r> Stream<'r> {
             buf,
             base: self.base,
             is_chunk,
-            is_form: compiled.format == Format::Form,
+            is_form: compiled.format.is_form(),
+            is_percent: compiled.format == Format::Form,
         };
-        if compiled.format == Format::Form {
+        if compiled.format.is_form() {
             let (level, scratch, base) = (&mut self.level, &mut self.scratch, self.base);
             return Reader { compiled, level, scratch, out: &mut out, base }.run(buf, last);
         }

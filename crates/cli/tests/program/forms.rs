@@ -37,3 +37,25 @@ fn a_form_that_is_no_text_is_an_error_with_its_place() {
     assert_eq!((run.code, run.out.as_str()), (Some(1), "email=%5Bemail%5D&a="));
     assert!(run.err.contains("invalid UTF-8 at byte 10: convert the input"), "{}", run.err);
 }
+
+const PARTS: &str = "--x\r\nContent-Disposition: form-data; name=\"card[number]\"\r\n\r\n4242424242424242\r\n\
+                     --x\r\nContent-Disposition: form-data; name=\"log\"; filename=\"a.log\"\r\n\
+                     Content-Type: text/plain\r\n\r\nmail jenny@example.com\r\n--x--\r\n";
+
+#[test]
+fn a_multipart_body_is_read_when_told_so_and_known_by_its_first_bytes() {
+    let redacted = PARTS.replace("4242424242424242", "[card-number]").replace("jenny@example.com", "[email]");
+    for arguments in [&["redact", "--format", "multipart"][..], &["redact"]] {
+        let run = pipe(Path::new("."), arguments, PARTS.as_bytes());
+        assert_eq!((run.code, run.out.as_str(), run.err.as_str()), (Some(0), redacted.as_str(), ""));
+    }
+}
+
+#[test]
+fn a_part_that_cannot_be_read_is_an_error_that_says_what_to_do() {
+    let body = PARTS.replace("text/plain", "image/png");
+    let run = pipe(Path::new("."), &["redact"], body.as_bytes());
+    assert_eq!(run.code, Some(1));
+    assert!(!run.out.contains("jenny") && !run.out.contains("a.log"));
+    assert!(run.err.contains("is not read at byte") && run.err.contains("take the part out"), "{}", run.err);
+}
