@@ -55,6 +55,8 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
             "--XyZ--",
             "\r\n\r\n",
             "\r\n--Xy",
+            "\n--XyZ\r\n",
+            "--XyZ\r\n",
             "\r",
             "\n",
             "; filename=\"a@example.com\"",

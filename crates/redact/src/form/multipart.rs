@@ -36,6 +36,8 @@ enum Stage {
     Start,
     /// At the headers of a part.
     Head,
+    /// Directly before the value of a part.
+    Value,
     /// In the value of a part.
     Body,
     /// Directly behind a boundary.
@@ -74,6 +76,7 @@ impl Reader<'_, '_> {
             let step = match stage {
                 Stage::Start => self.first_line(buf)?,
                 Stage::Head => self.head(buf, at)?,
+                Stage::Value => self.value_start(buf, at, last),
                 Stage::Body => self.body(buf, at, last)?,
                 Stage::Boundary => self.behind_boundary(buf, at),
                 Stage::End if buf[at].is_ascii_whitespace() => Step::To(at + 1),
@@ -137,7 +140,7 @@ impl Reader<'_, '_> {
         self.head_text(buf, name.end..end)?;
         let form = self.form();
         form.has_pairs = true;
-        form.parts.stage = Stage::Body;
+        form.parts.stage = Stage::Value;
         self.restore_pointer();
         Ok(Step::To(end + 4))
     }
@@ -153,30 +156,45 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
+    /// The beginning of a value. Readers differ about a boundary that stands there.
+    fn value_start(&mut self, buf: &[u8], at: usize, last: bool) -> Step {
+        let parts = &mut self.form().parts;
+        let (seen, boundary) = (&buf[at..], &parts.delimiter[2..]);
+        if seen.starts_with(boundary) {
+            return Step::Wrong(ErrorKind::Multipart, at);
+        }
+        if boundary.starts_with(seen) && !last {
+            return Step::Wait(wait(at));
+        }
+        parts.stage = Stage::Body;
+        Step::To(at)
+    }
+
     /// The value of a part.
     fn body(&mut self, buf: &[u8], at: usize, last: bool) -> Result<Step, Stop> {
         let delimiter = std::mem::take(&mut self.form().parts.delimiter);
-        let found = memmem::find(&buf[at..], &delimiter).map(|len| at + len);
-        let held = delimiter.len() - 1;
+        let (held, len) = (delimiter.len() - 1, delimiter.len());
+        // Also one behind a line feed alone, about which readers differ.
+        let feed = memmem::find(&buf[at..], &delimiter[1..]).map(|len| at + len);
+        let is_whole = feed.is_some_and(|feed| feed > at && buf[feed - 1] == b'\r');
         self.form().parts.delimiter = delimiter;
         // Bytes that may yet turn out to be the boundary are none of the value.
-        let end = match found {
-            Some(end) => end,
+        let end = match feed {
+            Some(feed) => feed - usize::from(is_whole),
             None if last => buf.len(),
             None => part_end(buf, at, at.max(buf.len().saturating_sub(held))),
         };
-        let progress = self.value(buf, at..end, found.is_none() && !last)?;
-        match (progress, found) {
-            (Some(progress), _) => Ok(Step::Wait(progress)),
-            (None, None) => Ok(Step::Wait(wait(end))),
-            (None, Some(end)) => {
-                let parts = &mut self.form().parts;
-                parts.stage = Stage::Boundary;
-                let len = parts.delimiter.len();
+        let progress = self.value(buf, at..end, feed.is_none() && !last)?;
+        Ok(match (progress, feed) {
+            (Some(progress), _) => Step::Wait(progress),
+            (None, None) => Step::Wait(wait(end)),
+            (None, Some(_)) if !is_whole => Step::Wrong(ErrorKind::Multipart, end),
+            (None, Some(_)) => {
+                self.form().parts.stage = Stage::Boundary;
                 self.level.state.base += len as u64;
-                Ok(Step::To(end + len))
+                Step::To(end + len)
             }
-        }
+        })
     }
 
     /// What follows a boundary: two hyphens at the end, else perhaps blanks and the end of the line.
@@ -228,6 +246,15 @@ fn is_boundary(boundary: &[u8]) -> bool {
 
 /// Where the name stands in the headers of a part that can be read.
 fn part_name(head: &[u8]) -> Result<Range<usize>, ErrorKind> {
+    let is_line = |(at, &byte): (usize, &u8)| match byte {
+        b'\r' => head.get(at + 1) == Some(&b'\n'),
+        b'\n' => at > 0 && head[at - 1] == b'\r',
+        b'\t' => true,
+        byte => !byte.is_ascii_control(),
+    };
+    if !head.iter().enumerate().all(is_line) {
+        return Err(ErrorKind::Multipart);
+    }
     let (mut name, mut has_media, mut at) = (None, false, 0);
     while at < head.len() {
         let len = memmem::find(&head[at..], b"\r\n").unwrap_or(head.len() - at);
@@ -281,6 +308,7 @@ fn disposed(value: &[u8]) -> Option<Range<usize>> {
             None if quoted => return None,
             None => value.len(),
         };
+        let end = if quoted { end } else { begin + value[begin..end].trim_ascii_end().len() };
         // Readers differ about a backslash, a star and a second name.
         if memchr::memchr(b'\\', &value[begin..end]).is_some() || key.eq_ignore_ascii_case(b"name*") {
             return None;
