@@ -208,10 +208,10 @@ pub(super) fn se_personal_bare(id: &[u8]) -> bool {
     se_personal(id) && !is_time(id, id.len().saturating_sub(4))
 }
 
-/// Without separator, too, it must be the number of someone born from 1900 to 1999: stamps and order numbers begin with
+/// Without separator, too, it must be the number of someone born from 1890 to 1999: stamps and order numbers begin with
 /// dates of this century.
 pub(super) fn se_personal_compact(id: &[u8]) -> bool {
-    part(id, 0, 2) == 19 && se_personal_bare(id)
+    (1890..2000).contains(&part(id, 0, 4)) && se_personal_bare(id)
 }
 
 pub(super) fn se_organisation(id: &[u8]) -> bool {
