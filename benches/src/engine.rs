@@ -2,7 +2,7 @@
 
 use crate::hand::{Hand, Tally, label, named};
 use crate::input::Input;
-use obelus::{NullSink, PushError, Redactor, Sink};
+use obelus::{CarryOver, NullSink, PushError, Redactor, Sink};
 use serde_json::Value;
 use simd_json::BorrowedValue;
 use simd_json::prelude::Writable;
@@ -17,7 +17,8 @@ use std::str::{self, FromStr};
 pub enum Engine {
     /// A stream, chunk by chunk, into a vector that is used again.
     Obelus,
-    /// The same with the detectors only for what the ten expressions find; all rules over names stay.
+    /// The same with no more work than the rivals do: the detectors for what the ten expressions find, all rules over
+    /// names, and no search for values shown before.
     ObelusTen,
     /// All rules without output.
     ObelusScan,
@@ -120,7 +121,7 @@ impl Runner {
     pub fn new() -> Result<Runner, Box<dyn Error>> {
         Ok(Runner {
             redactor: Redactor::builder().build()?,
-            redactor_of_ten: Redactor::builder().detectors(&TEN).build()?,
+            redactor_of_ten: Redactor::builder().detectors(&TEN).carry_over(CarryOver::Off).build()?,
             hand: Hand::new()?,
             output: Vec::new(),
             scratch: Vec::new(),

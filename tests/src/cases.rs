@@ -6,7 +6,7 @@
 
 use crate::folders;
 use crate::run::Found;
-use obelus::{Arch, Category, Format, Limits, Profile, Redactor, Transform};
+use obelus::{Arch, CarryOver, Category, Format, Limits, Profile, Redactor, Transform};
 use serde::Deserialize;
 use std::str::FromStr;
 
@@ -30,6 +30,12 @@ pub struct Case {
     /// The least evidence on which detectors act: `possible`, `likely` (default) or `certain`.
     #[serde(default)]
     pub level: Evidence,
+    /// `off`, `forward` (default) or `document`.
+    #[serde(default)]
+    pub carry_over: Shown,
+    /// Whether something is hidden because the document shows it elsewhere.
+    #[serde(default)]
+    pub carried: bool,
     /// Categories acted on, if not all.
     #[serde(default)]
     pub only: Vec<String>,
@@ -126,6 +132,17 @@ pub enum Evidence {
     Certain,
 }
 
+/// [`CarryOver`] as written in cases.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Shown {
+    Off,
+    #[default]
+    Forward,
+    Document,
+}
+
 /// The key of all hashes in the suites.
 pub const HASH_KEY: &[u8] = b"the key of the suites and of nobody else";
 
@@ -139,6 +156,7 @@ pub struct SomeLimits {
     pub path_bytes_max: Option<usize>,
     pub nesting_max: Option<usize>,
     pub wait_bytes_max: Option<u64>,
+    pub document_bytes_max: Option<usize>,
 }
 
 impl SomeLimits {
@@ -150,6 +168,7 @@ impl SomeLimits {
             path_bytes_max: self.path_bytes_max.unwrap_or(default.path_bytes_max),
             nesting_max: self.nesting_max.unwrap_or(default.nesting_max),
             wait_bytes_max: self.wait_bytes_max.unwrap_or(default.wait_bytes_max),
+            document_bytes_max: self.document_bytes_max.unwrap_or(default.document_bytes_max),
         }
     }
 }
@@ -185,6 +204,11 @@ impl Case {
             Evidence::Possible => obelus::Level::Possible,
             Evidence::Likely => obelus::Level::Likely,
             Evidence::Certain => obelus::Level::Certain,
+        });
+        builder.carry_over(match self.carry_over {
+            Shown::Off => CarryOver::Off,
+            Shown::Forward => CarryOver::Forward,
+            Shown::Document => CarryOver::Document,
         });
         if let Some(rules) = &self.rules {
             builder.rules(rules, "case.toml");

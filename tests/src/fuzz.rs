@@ -7,7 +7,7 @@ use crate::cases::{HASH_KEY, Level, Replace};
 use crate::document::{Dice, document};
 use crate::reference::Reference;
 use crate::run::{self, Found, Ran};
-use obelus::{Arch, Format, Limits, Profile, Redactor, Transform};
+use obelus::{Arch, CarryOver, Format, Limits, Profile, Redactor, Transform};
 use obelus_json::filter::Filter;
 use obelus_json::{Bracket, Cause, Hits, Lexer, Mode, Part, Scalar, StringFlags, SyntaxKind, Visitor};
 use std::convert::Infallible;
@@ -161,10 +161,11 @@ pub const CONFIGURATION_COUNT: usize = 6;
 
 static PAIRS: LazyLock<Vec<(Redactor, Reference)>> = LazyLock::new(|| {
     let pair = |(transform, replace, profile, level): (_, _, _, _)| {
-        // The reference never gives up waiting.
+        // The reference never gives up waiting, and knows of no value where it stands once more.
         let limits = Limits { wait_bytes_max: u64::MAX, ..Limits::default() };
         let mut builder = Redactor::builder();
         builder.transform(transform).hash_key(HASH_KEY).profile(profile).limits(limits);
+        builder.carry_over(CarryOver::Off);
         let reference = Reference::new(replace, level);
         (builder.build().expect("the default rules compile"), reference.expect("the default rules compile"))
     };

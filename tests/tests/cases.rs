@@ -33,6 +33,10 @@ fn the_reference_agrees_on_every_case() {
         if matches!(case.format, Kind::Form | Kind::Multipart) || case.allow.is_some() {
             continue;
         }
+        // Nor does it look for values that were shown.
+        if case.carried {
+            continue;
+        }
         let reference = Reference::of(&case).expect("the rules compile");
         let redacted = reference.redact(&case.input_bytes());
         // Only the engine gives up waiting, and only the engine has limits.

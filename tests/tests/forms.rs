@@ -26,8 +26,14 @@ static FORMS: LazyLock<Vec<Redactor>> = LazyLock::new(|| {
 });
 
 static OTHERS: LazyLock<Vec<Redactor>> = LazyLock::new(|| {
-    let limits =
-        Limits { depth_max: 5, hold_bytes_max: 24, path_bytes_max: 20, nesting_max: 1, wait_bytes_max: 48 };
+    let limits = Limits {
+        depth_max: 5,
+        hold_bytes_max: 24,
+        path_bytes_max: 20,
+        nesting_max: 1,
+        wait_bytes_max: 48,
+        ..Limits::default()
+    };
     vec![
         build(Format::Form, |builder| builder.profile(Profile::Strict)),
         build(Format::Form, |builder| builder.limits(limits)),

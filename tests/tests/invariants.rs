@@ -36,8 +36,14 @@ static TEXT: LazyLock<Redactor> =
 
 /// Every limit is met by ordinary documents.
 static LIMITED: LazyLock<Redactor> = LazyLock::new(|| {
-    let limits =
-        Limits { depth_max: 5, hold_bytes_max: 24, path_bytes_max: 40, nesting_max: 1, wait_bytes_max: 48 };
+    let limits = Limits {
+        depth_max: 5,
+        hold_bytes_max: 24,
+        path_bytes_max: 40,
+        nesting_max: 1,
+        wait_bytes_max: 48,
+        ..Limits::default()
+    };
     Redactor::builder().limits(limits).build().expect("the default rules compile")
 });
 

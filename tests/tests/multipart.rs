@@ -16,8 +16,14 @@ fn build(format: Format, set: impl FnOnce(&mut obelus::Builder) -> &mut obelus::
 }
 
 static BODIES: LazyLock<Vec<Redactor>> = LazyLock::new(|| {
-    let limits =
-        Limits { depth_max: 5, hold_bytes_max: 60, path_bytes_max: 20, nesting_max: 1, wait_bytes_max: 48 };
+    let limits = Limits {
+        depth_max: 5,
+        hold_bytes_max: 60,
+        path_bytes_max: 20,
+        nesting_max: 1,
+        wait_bytes_max: 48,
+        ..Limits::default()
+    };
     vec![
         build(Format::Multipart, |builder| builder),
         build(Format::Multipart, |builder| builder.transform(Transform::Mask)),

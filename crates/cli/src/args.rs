@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use obelus::{Category, Level, Profile};
+use obelus::{CarryOver, Category, Level, Profile};
 use std::path::PathBuf;
 
 /// Strikes customer and payment data out of JSON, text and forms.
@@ -111,6 +111,10 @@ pub(crate) struct ChoiceArgs {
     /// Act on evidence of this level and above, unless a rule file says another for the category
     #[arg(long, value_enum, default_value_t)]
     pub(crate) level: LevelArg,
+    /// Where a value shown under a sensitive name is hidden besides: nowhere, in what follows in the same document, or
+    /// in the whole document, which is then held (32 MiB at most) and read twice
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) carry_over: CarryOverArg,
 }
 
 #[derive(Debug, Subcommand)]
@@ -191,6 +195,25 @@ impl From<ProfileArg> for Profile {
         match profile {
             ProfileArg::Balanced => Profile::Balanced,
             ProfileArg::Strict => Profile::Strict,
+        }
+    }
+}
+
+/// Values of `--carry-over`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum CarryOverArg {
+    Off,
+    #[default]
+    Forward,
+    Document,
+}
+
+impl From<CarryOverArg> for CarryOver {
+    fn from(arg: CarryOverArg) -> CarryOver {
+        match arg {
+            CarryOverArg::Off => CarryOver::Off,
+            CarryOverArg::Forward => CarryOver::Forward,
+            CarryOverArg::Document => CarryOver::Document,
         }
     }
 }

@@ -66,6 +66,7 @@ pub(crate) fn builder(args: &ChoiceArgs) -> Result<Builder, Failure> {
         builder.rules(&text, &name);
     }
     builder.profile(args.profile.into()).level(args.level.into()).only(&args.only).skip(&args.skip);
+    builder.carry_over(args.carry_over.into());
     Ok(builder)
 }
 

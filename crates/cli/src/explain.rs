@@ -116,6 +116,7 @@ fn in_words(reason: &Described<'_>) -> String {
         By::Name => format!("the member's name, `{}`", reason.name),
         By::Sibling => format!("a sibling, which says that the member is `{}`", reason.name),
         By::Around => "a member further up, below which everything is of this kind".to_owned(),
+        By::Elsewhere => "the same value under a sensitive name elsewhere in the document".to_owned(),
         By::Doubt => "none came within reach: a value that waits too long counts as sensitive".to_owned(),
     };
     if let Some(rule) = reason.rule {

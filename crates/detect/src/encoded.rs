@@ -405,7 +405,7 @@ mod tests {
     fn found(text: &str) -> Vec<&str> {
         let detectors = Detectors::new(|detector| matches!(detector.id, "email" | "card-number" | "us-ssn"));
         let mut out = Vec::new();
-        let piece = Piece { text: text.as_bytes(), from: 0, open: false, depth: 0 };
+        let piece = Piece { text: text.as_bytes(), ..Piece::default() };
         detectors.scan(Arch::scalar(), piece, &mut Carry::default(), &mut out);
         out.iter().map(|found| text.get(found.start..found.end).unwrap()).collect()
     }

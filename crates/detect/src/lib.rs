@@ -32,6 +32,7 @@
 use std::net::IpAddr;
 
 mod buckets;
+mod carried;
 mod category;
 mod detector;
 mod detectors;
@@ -44,6 +45,7 @@ mod scan;
 mod tables;
 mod view;
 
+pub use carried::Carried;
 pub use category::{Category, UnknownCategory};
 pub use detector::{AHEAD_MAX, BEHIND_MAX, Detector, Example, Level};
 pub use fold::fold;

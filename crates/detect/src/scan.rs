@@ -27,6 +27,7 @@ use obelus_json::Arch;
 use obelus_json::filter::{BUCKETS, ByteSet, Exact, Filter, OFFSETS, SPAN, Seen, Window};
 
 use crate::buckets;
+use crate::carried::{self, Carried};
 use crate::detector::{BEHIND_MAX, Detector, Find, NEVER, Triggers};
 use crate::detectors::national::Kinds;
 use crate::detectors::{self, ALL, token_skip};
@@ -45,6 +46,10 @@ const ASCII: usize = 128;
 
 /// The length of the pieces in which a secret beyond its detector's reach is reported.
 const SWALLOW_LEN: usize = 4096;
+
+/// The rank of a value that the document has shown: what it is called there says more than a form that is seldom
+/// something else, and less than a check.
+const CARRIED_RANK: u8 = 46;
 
 /// Letters and digits.
 const ANY_WORD: ByteSet = ByteSet::ALPHA.or(ByteSet::DIGIT);
@@ -76,6 +81,8 @@ pub struct Piece<'t> {
     pub open: bool,
     /// From how many encodings the text was decoded; zero for a text as it came.
     pub depth: u8,
+    /// What the document has shown so far.
+    pub carried: Option<&'t Carried>,
 }
 
 impl std::fmt::Debug for Piece<'_> {
@@ -256,14 +263,19 @@ impl Detectors {
                 });
             }
         }
+        if let Some(carried) = piece.carried
+            && carried.may_hold(seen)
+        {
+            answer(ask_carried(carried, piece, at));
+        }
     }
 
-    /// Appends the findings of `text`, which is whole, in order. `positions`, counted from `base`, are where the
+    /// Appends the findings of `piece`, which is whole ASCII, in order. `positions`, counted from `base`, are where the
     /// filter may report buckets.
     #[inline]
-    pub fn scan_at(&self, text: &[u8], positions: &[usize], base: usize, out: &mut Vec<Match>) {
+    pub fn scan_at(&self, piece: Piece<'_>, positions: &[usize], base: usize, out: &mut Vec<Match>) {
         let positions = positions.iter().filter_map(|position| position.checked_sub(base));
-        self.read_at(Piece { text, ..Piece::default() }, positions, out);
+        self.read_at(piece, positions, out);
     }
 
     /// Appends the findings of a whole piece, of which candidates can only be at `positions`.
@@ -287,8 +299,14 @@ impl Detectors {
     fn collect(&self, arch: Arch, piece: Piece<'_>, out: &mut Vec<Match>) -> usize {
         let Piece { text, from, open, .. } = piece;
         let mut known = if open { text.len().saturating_sub(SPAN - 1) } else { text.len() };
+        if let Some(carried) = piece.carried
+            && !text.is_ascii()
+        {
+            known = collect_carried(carried, piece, known, out);
+        }
         let first = from.saturating_sub(self.lead_max);
-        self.filter.candidates(arch, text, first, |at, seen, buckets| {
+        let extra = piece.carried.and_then(Carried::extra);
+        self.filter.candidates(extra, arch, text, first, |at, seen, buckets| {
             if at >= known {
                 return;
             }
@@ -329,7 +347,7 @@ impl Detectors {
 
     /// Decodes what begins at one position and reads it: the first finding counts.
     fn ask_decoded(&self, encoding: Encoding, piece: Piece<'_>, at: usize) -> Answer {
-        let Piece { text, from, open, depth } = piece;
+        let Piece { text, from, open, depth, .. } = piece;
         if at + encoded::LEAD < from || depth == encoded::DEPTH_MAX {
             return Answer::Nothing;
         }
@@ -419,9 +437,40 @@ impl Detectors {
 
     /// What decides who names a cluster: higher wins.
     fn claim(&self, found: &Match) -> (u8, Reverse<usize>, usize, Reverse<RuleIx>) {
-        let rank = self.detectors[usize::from(found.rule)].rank;
+        let rank = self.detectors.get(usize::from(found.rule)).map_or(CARRIED_RANK, |detector| detector.rank);
         (rank, Reverse(found.start), found.end - found.start, Reverse(found.rule))
     }
+}
+
+/// Asks whether a value that the document has shown stands at one position.
+fn ask_carried(carried: &Carried, piece: Piece<'_>, at: usize) -> Answer {
+    if at < piece.from {
+        return Answer::Nothing;
+    }
+    let view = View::new(piece.text, at.saturating_sub(carried::BEHIND), at + carried::AHEAD, piece.open);
+    let found = carried.find(&view, at);
+    match found {
+        _ if view.is_undecided() => Answer::Undecided,
+        Some((rule, span)) => Answer::Match(Match { start: span.start, end: span.end, rule, goes_on: false }),
+        None => Answer::Nothing,
+    }
+}
+
+/// Asks so wherever a word may begin: the filter does not know letters with marks. Returns up to where all is decided.
+fn collect_carried(carried: &Carried, piece: Piece<'_>, known: usize, out: &mut Vec<Match>) -> usize {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte & 0xC0 == 0x80;
+    for at in piece.from..known {
+        let byte = piece.text[at];
+        if byte & 0xC0 == 0x80 || at > 0 && is_letter(piece.text[at - 1]) && byte.is_ascii_alphanumeric() {
+            continue;
+        }
+        match ask_carried(carried, piece, at) {
+            Answer::Nothing => {}
+            Answer::Match(found) => out.push(found),
+            Answer::Undecided => return at,
+        }
+    }
+    known
 }
 
 /// A window and who is asked where it holds.

@@ -25,6 +25,8 @@ pub enum By {
     Around,
     /// Nowhere yet: waiting for it was given up.
     Doubt,
+    /// At another place of the document, which shows the same value under such a name.
+    Elsewhere,
 }
 
 /// What decided, in words that stand in rule files. Nothing of the input is in it.
@@ -39,6 +41,11 @@ pub struct Described<'f> {
     pub rule: Option<&'f str>,
     /// What else that rule asked of the place.
     pub context: Vec<&'static str>,
+}
+
+impl Reason {
+    /// What decides about a value that the document shows under a sensitive name at another place.
+    pub const ELSEWHERE: Reason = Reason { by: By::Elsewhere, name: 0, step: None };
 }
 
 impl Fields {

@@ -14,6 +14,7 @@
 //! one that a window does describe. What a bucket means is the caller's business.
 
 use crate::arch::{self, Arch, Vector};
+use std::sync::LazyLock;
 
 /// The distances from a position at which a window looks.
 pub const OFFSETS: [usize; 8] = [0, 1, 2, 3, 4, 7, 9, 10];
@@ -225,30 +226,91 @@ pub(crate) struct Bank {
 }
 
 impl Bank {
+    const EMPTY: Bank = Bank { tables: [[0; 128]; 8], low: [[0; 16]; 8], high: [[0; 16]; 8] };
+
     fn new(windows: &[(Window, u8)], first_bucket: u8) -> Bank {
-        let mut tables = [[0; 128]; 8];
+        let mut bank = Bank::EMPTY;
         for (window, bucket) in windows {
             let Some(bit) = bucket.checked_sub(first_bucket).filter(|bit| *bit < 8) else { continue };
-            for (table, set) in tables.iter_mut().zip(window.sets) {
-                for (byte, entry) in (0u8..).zip(table.iter_mut()) {
-                    if set.contains(byte) {
-                        *entry |= 1 << bit;
-                    }
-                }
+            for (distance, set) in window.sets.into_iter().enumerate() {
+                set.bytes().for_each(|byte| bank.allow(distance, byte, 1 << bit));
             }
         }
-        let (mut low, mut high) = ([[0; 16]; 8], [[0; 16]; 8]);
-        for (distance, table) in tables.iter().enumerate() {
-            for (byte, bits) in table.iter().enumerate() {
-                low[distance][byte & 15] |= bits;
-                high[distance][byte >> 4] |= bits;
-                // A byte above 0x7F stands for the one without its upper bit.
-                high[distance][8 | byte >> 4] |= bits;
-            }
-        }
-        Bank { tables, low, high }
+        bank
+    }
+
+    /// Lets the buckets of `bits` pass where `byte`, of ASCII, stands at a distance.
+    #[inline]
+    fn allow(&mut self, distance: usize, byte: u8, bits: u8) {
+        self.tables[distance][usize::from(byte)] |= bits;
+        self.low[distance][usize::from(byte & 15)] |= bits;
+        self.high[distance][usize::from(byte >> 4)] |= bits;
+        // A byte above 0x7F stands for the one without its upper bit.
+        self.high[distance][usize::from(8 | byte >> 4)] |= bits;
+    }
+
+    /// Lets them pass whatever stands there.
+    fn allow_all(&mut self, distance: usize, bits: u8) {
+        self.tables[distance].iter_mut().for_each(|entry| *entry |= bits);
+        self.low[distance].iter_mut().for_each(|entry| *entry |= bits);
+        self.high[distance].iter_mut().for_each(|entry| *entry |= bits);
     }
 }
+
+/// Windows that come and go while a text is read, beside those of a [`Filter`]. They share one bank of buckets and are
+/// reported only where a word begins.
+#[derive(Clone, Debug)]
+pub struct Extra {
+    pub(crate) bank: Bank,
+    count: usize,
+}
+
+impl Default for Extra {
+    fn default() -> Extra {
+        Extra { bank: Bank::EMPTY, count: 0 }
+    }
+}
+
+impl Extra {
+    /// Whether there is no window.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds a window for a literal, given in small letters, in either case; what is not ASCII may be anything.
+    pub fn add(&mut self, literal: &[u8]) {
+        let bit = 1 << (self.count % 8);
+        self.count += 1;
+        for (distance, offset) in OFFSETS.into_iter().enumerate() {
+            match literal.get(offset) {
+                Some(byte) if byte.is_ascii() => {
+                    self.bank.allow(distance, *byte, bit);
+                    self.bank.allow(distance, byte.to_ascii_uppercase(), bit);
+                }
+                _ => self.bank.allow_all(distance, bit),
+            }
+        }
+    }
+
+    /// Forgets all windows.
+    pub fn clear(&mut self) {
+        if self.count > 0 {
+            self.bank = Bank::EMPTY;
+            self.count = 0;
+        }
+    }
+
+    /// Whether one of the windows may hold where `seen` is seen.
+    #[inline]
+    pub fn may_hold(&self, seen: Seen) -> bool {
+        let bits = |(table, byte): (&[u8; 128], u8)| table[usize::from(byte & 0x7F)];
+        self.bank.tables.iter().zip(seen.0).map(bits).fold(u8::MAX, |all, bits| all & bits) != 0
+    }
+}
+
+/// A filter without windows.
+pub(crate) static NOTHING: LazyLock<Filter> = LazyLock::new(|| Filter::new(&[]));
 
 /// Windows compiled to one table per distance and bank.
 #[derive(Clone, Debug)]
@@ -290,15 +352,24 @@ impl Filter {
     }
 
     /// Calls `found(position, seen, buckets)` for every candidate in `text[from..]`, in order; the buckets are those of
-    /// [`Filter::buckets_at`], though some of them alone would not have been reported there.
+    /// [`Filter::buckets_at`], though some of them alone would not have been reported there. There may be none where a
+    /// window of `extra` may hold.
     #[inline]
-    pub fn candidates(&self, arch: Arch, text: &[u8], from: usize, found: impl FnMut(usize, Seen, u32)) {
-        arch.candidates(self, text, from, found);
+    pub fn candidates(
+        &self,
+        extra: Option<&Extra>,
+        arch: Arch,
+        text: &[u8],
+        from: usize,
+        found: impl FnMut(usize, Seen, u32),
+    ) {
+        arch.candidates(self, extra, text, from, found);
     }
 
     #[inline(always)]
     pub(crate) fn candidates_with<V: Vector>(
         &self,
+        extra: Option<&Extra>,
         text: &[u8],
         from: usize,
         mut found: impl FnMut(usize, Seen, u32),
@@ -312,7 +383,7 @@ impl Filter {
                 Some(block) => (block, u64::MAX),
                 None => (pad(rest, &mut padded), live_bits(rest.len())),
             };
-            let (reported, in_word) = arch::candidates::<V>(self, block).reported(&mut carry);
+            let (reported, in_word) = arch::candidates::<V>(self, extra, block).reported(&mut carry);
             let mut bits = reported & live;
             while bits != 0 {
                 let bit = bits.trailing_zeros();
@@ -320,8 +391,9 @@ impl Filter {
                 let at = base + bit as usize;
                 let seen = Seen::at(text, at);
                 let buckets = self.buckets_of(seen);
-                let is_bounded = buckets >> WORD_BUCKETS == 0 && in_word >> bit & 1 == 1;
-                if buckets != 0 && !is_bounded {
+                let is_free = in_word >> bit & 1 == 0;
+                let is_extra = is_free && extra.is_some_and(|extra| extra.may_hold(seen));
+                if buckets >> WORD_BUCKETS != 0 || buckets != 0 && is_free || is_extra {
                     found(at, seen, buckets);
                 }
             }
@@ -353,8 +425,9 @@ mod tests {
     fn a_literal_is_reported_where_it_begins_and_nowhere_else() {
         let filter = Filter::new(&[(Window::literal(b"sk_live_"), 3)]);
         let mut seen = Vec::new();
-        filter
-            .candidates(Arch::scalar(), b"xx sk_live_ab sk_test_ab", 0, |at, _, bits| seen.push((at, bits)));
+        filter.candidates(None, Arch::scalar(), b"xx sk_live_ab sk_test_ab", 0, |at, _, bits| {
+            seen.push((at, bits))
+        });
         assert_eq!(seen, [(3, 8)]);
     }
 }

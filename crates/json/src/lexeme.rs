@@ -1,5 +1,6 @@
 //! What the lexer tells its visitor.
 
+use crate::filter::Extra;
 use std::ops::{BitOr, BitOrAssign, Range};
 
 /// Which container.
@@ -122,6 +123,19 @@ impl<'h> Hits<'h> {
 pub trait Visitor {
     /// What makes a visitor stop the run.
     type Stop;
+
+    /// Windows beside those of the filter. What is added to them while the visitor is told of a lexeme counts from that
+    /// lexeme's end on.
+    #[inline]
+    fn extra(&self) -> Option<&Extra> {
+        None
+    }
+
+    /// A number that changes when windows are added.
+    #[inline]
+    fn extra_version(&self) -> u64 {
+        0
+    }
 
     /// A container opens at `at`.
     fn open(&mut self, bracket: Bracket, at: usize) -> Result<(), Self::Stop>;

@@ -14,7 +14,7 @@
 use crate::arch::{self, Vector};
 use crate::block::{Block, Bytes, Carry};
 use crate::error::{Cause, Fault, SyntaxError, SyntaxKind};
-use crate::filter::{Filter, SPAN, live_bits, pad};
+use crate::filter::{Filter, NOTHING, SPAN, live_bits, pad};
 use crate::lexeme::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 use crate::lexer::{Lexer, Mode, Progress, State, Wants};
 use crate::scalar::{Verdict, is_delimiter, look, quick};
@@ -109,7 +109,7 @@ impl<'r, V: Visitor> Run<'r, V> {
                 Some(text) => (text, u64::MAX),
                 None => (pad(rest, &mut padded), live_bits(rest.len())),
             };
-            let bytes = arch::bytes::<A>(filter, text);
+            let bytes = arch::bytes::<A>(filter, self.visitor.extra(), text);
             if let Err(halt) = self.block::<A>(bytes, text, live, base) {
                 return match halt {
                     Halt::Wrong(kind, at) => self.halt_wrong(kind, at, at),
@@ -158,23 +158,9 @@ impl<'r, V: Visitor> Run<'r, V> {
             // Nothing follows the last block: the byte behind the end counts as the next block's first.
             self.carry.escaped = block.escaped >> live.count_ones() & 1;
         }
-        let mut unicode = 0;
-        let mut bad = 0;
-        if self.lexer.mode != Mode::Embedded {
-            bad = bytes.control & block.in_string & live;
-        }
-        let escapes = block.escaped & block.in_string & live;
-        if escapes != 0 {
-            let letters = arch::letters::<A>(text);
-            unicode = escapes & letters.unicode;
-            if self.lexer.mode != Mode::Embedded {
-                bad |= escapes & !(letters.simple | letters.unicode);
-                if unicode != 0 {
-                    bad |= self.cut_short(unicode, base);
-                }
-            }
-        }
-        let marks = Marks {
+        let (unicode, bad) = self.check::<A>(&bytes, &block, text, live, base);
+        let words_before = self.carry.word;
+        let mut marks = Marks {
             escape: bytes.backslash,
             unicode,
             non_ascii: bytes.non_ascii,
@@ -183,8 +169,18 @@ impl<'r, V: Visitor> Run<'r, V> {
         let mut events = (block.quote | block.structure | block.scalar_start | bad) & live;
         // A local variable, so that it stays in a register from step to step.
         let mut state = self.lexer.state;
+        // What a visitor adds to the filter at one lexeme is looked for in the rest of the block.
+        let mut version = self.visitor.extra_version();
+        let mut look_again = |visitor: &V, marks: &mut Marks| {
+            if visitor.extra_version() != version {
+                version = visitor.extra_version();
+                let candidates = arch::candidates::<A>(&NOTHING, visitor.extra(), text);
+                marks.candidate |= candidates.reported(&mut words_before.clone()).0;
+            }
+        };
         while let Some(bit) = take_first(&mut events) {
             let mut bit = bit;
+            look_again(self.visitor, &mut marks);
             if !state.is_in_string() {
                 let step = self.step(state, text[bit], base + bit);
                 state = self.next(state, step)?;
@@ -214,11 +210,39 @@ impl<'r, V: Visitor> Run<'r, V> {
         }
         self.lexer.state = state;
         if state.is_in_string() {
+            look_again(self.visitor, &mut marks);
             let seen = live & !live_bits(self.open_at.saturating_sub(base));
             self.flags |= marks.within(seen);
             self.note_hits(marks.candidate & seen, base);
         }
         Ok(())
+    }
+
+    /// Where `\u` stands inside strings, and what may not stand there.
+    #[inline(always)]
+    fn check<A: Vector>(
+        &self,
+        bytes: &Bytes,
+        block: &Block,
+        text: &[u8; 64 + SPAN],
+        live: u64,
+        base: usize,
+    ) -> (u64, u64) {
+        let is_embedded = self.lexer.mode == Mode::Embedded;
+        let mut bad = if is_embedded { 0 } else { bytes.control & block.in_string & live };
+        let escapes = block.escaped & block.in_string & live;
+        if escapes == 0 {
+            return (0, bad);
+        }
+        let letters = arch::letters::<A>(text);
+        let unicode = escapes & letters.unicode;
+        if !is_embedded {
+            bad |= escapes & !(letters.simple | letters.unicode);
+            if unicode != 0 {
+                bad |= self.cut_short(unicode, base);
+            }
+        }
+        (unicode, bad)
     }
 
     /// The state behind a step from `state`, which is noted if there is none.

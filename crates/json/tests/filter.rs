@@ -52,7 +52,7 @@ fn check(windows: &[(Window, u8)], text: &[u8], from: usize) {
     }
     for arch in Arch::available() {
         let mut found = Vec::new();
-        filter.candidates(arch, text, from, |at, seen, bits| {
+        filter.candidates(None, arch, text, from, |at, seen, bits| {
             assert_eq!(seen, Seen::at(text, at));
             found.push((at, bits));
         });

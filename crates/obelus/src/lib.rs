@@ -96,11 +96,11 @@
 //! unexamined.
 //!
 //! # What it does not do
-//! It finds names and addresses of people by the member names they stand under, not in prose. It reads JSON, plain
-//! text and forms, not multipart bodies, not archives, not images.
+//! Of names and addresses in prose it finds those that lists or the words around them give away. It reads JSON, plain
+//! text, forms and multipart bodies of these, not archives, not images.
 
 pub use obelus_redact::{
-    Arch, BuildError, Builder, By, Category, Described, Error, ErrorKind, Finding, Format, Level, Limits,
-    NullSink, PackError, Profile, PushError, Reason, Redactor, RuleInfo, Sink, Span, Stream, SyntaxKind,
-    Transform, UnknownCategory, WriteSink, rule_files,
+    Arch, BuildError, Builder, By, CarryOver, Category, Described, Error, ErrorKind, Finding, Format, Level,
+    Limits, NullSink, PackError, Profile, PushError, Reason, Redactor, RuleInfo, Sink, Span, Stream,
+    SyntaxKind, Transform, UnknownCategory, WriteSink, rule_files,
 };

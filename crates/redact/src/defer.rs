@@ -97,6 +97,9 @@ impl Walk<'_, '_> {
                     queue.allow(waiting.id, rule);
                     return;
                 }
+                if let Some(original) = &waiting.original {
+                    self.scratch.shown.add(category, rule, original);
+                }
                 let bytes = match &waiting.original {
                     None => self.compiled.transforms.unseen(category).into(),
                     Some(original) => {

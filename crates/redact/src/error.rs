@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Encoding,
     /// A member name or number is longer than the hold allows.
     Hold,
+    /// A document that is to be read twice is longer than allowed.
+    Document,
     /// The names on the way to a value are longer than allowed, taken together.
     Path,
     /// A body of `multipart/form-data` that readers could understand differently, or none.
@@ -52,6 +54,7 @@ impl fmt::Display for Error {
             ErrorKind::Syntax(kind) => write!(f, "{kind}")?,
             ErrorKind::Encoding => f.write_str("input is UTF-16 or UTF-32, not UTF-8")?,
             ErrorKind::Hold => f.write_str("member name or number exceeds the hold limit")?,
+            ErrorKind::Document => f.write_str("input exceeds what is held to be read twice")?,
             ErrorKind::Path => f.write_str("member names on the path exceed the path limit")?,
             ErrorKind::Multipart => f.write_str("not a plain multipart/form-data body")?,
             ErrorKind::Media => f.write_str("part of a media type, charset or coding that is not read")?,

@@ -323,10 +323,10 @@ impl Walk<'_, '_> {
 
     /// What is found in a segment of a name.
     fn first_match(&mut self, text: &[u8]) -> Option<RuleIx> {
-        let Scratch { view, matches, .. } = &mut *self.scratch;
+        let Scratch { view, matches, shown, .. } = &mut *self.scratch;
         view.read(text, any(), true);
         matches.clear();
-        let piece = Piece { text: view.text(text), ..Piece::default() };
+        let piece = Piece { text: view.text(text), carried: shown.known(), ..Piece::default() };
         self.compiled.detectors.scan(self.compiled.arch, piece, &mut Carry::default(), matches);
         matches.first().map(|found| found.rule)
     }

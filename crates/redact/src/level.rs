@@ -2,6 +2,7 @@
 
 use crate::form::Form;
 use crate::frames::Frames;
+use crate::shown::Shown;
 use crate::view::View;
 use obelus_detect::{Carry, Match};
 use obelus_fields::{ClassIx, Name, Place};
@@ -152,7 +153,7 @@ pub(crate) struct Waiting {
 }
 
 /// Buffers that any level may use for the length of a call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Scratch {
     pub(crate) view: View,
     /// A member name with escapes decoded.
@@ -160,6 +161,21 @@ pub(crate) struct Scratch {
     pub(crate) name_map: OffsetMap,
     pub(crate) matches: Vec<Match>,
     pub(crate) bytes: Vec<u8>,
+    /// What the document has shown: it outlives the call.
+    pub(crate) shown: Shown,
+}
+
+impl Scratch {
+    pub(crate) fn new(shown: Shown) -> Scratch {
+        Scratch {
+            view: View::default(),
+            name: Vec::new(),
+            name_map: OffsetMap::default(),
+            matches: Vec::new(),
+            bytes: Vec::new(),
+            shown,
+        }
+    }
 }
 
 /// How offsets in a level's buffer map to offsets in the stream.

@@ -36,6 +36,7 @@ mod level;
 mod out;
 mod redactor;
 mod rules;
+mod shown;
 mod sink;
 mod stream;
 mod transform;
@@ -51,6 +52,7 @@ pub use obelus_fields::{By, Described, PackError, Profile, Reason, Transform};
 pub use obelus_json::{Arch, SyntaxKind};
 pub use redactor::{BuildError, Builder, Format, Limits, Redactor};
 pub use rules::RuleInfo;
+pub use shown::CarryOver;
 pub use sink::{NullSink, Sink, WriteSink};
 pub use stream::Stream;
 

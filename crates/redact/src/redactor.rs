@@ -4,6 +4,7 @@ use crate::allow::{Allowed, Unusable};
 use crate::error::{Error, PushError};
 use crate::hash::{HashKey, Hasher, KEY_BYTES_MIN};
 use crate::rules::{RuleInfo, Rules};
+use crate::shown::CarryOver;
 use crate::stream::Stream;
 use crate::transform::Transforms;
 use obelus_detect::{Category, Detectors, Level};
@@ -53,6 +54,8 @@ pub struct Limits {
     /// Bytes of its level's text for which a value may wait for evidence; then it counts as sensitive. Default
     /// 16 KiB.
     pub wait_bytes_max: u64,
+    /// Bytes of input that are held to be read twice under [`CarryOver::Document`]. Default 32 MiB.
+    pub document_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -63,6 +66,7 @@ impl Default for Limits {
             path_bytes_max: 64 << 10,
             nesting_max: 8,
             wait_bytes_max: 16 << 10,
+            document_bytes_max: 32 << 20,
         }
     }
 }
@@ -88,6 +92,7 @@ pub(crate) struct Compiled {
     pub(crate) format: Format,
     pub(crate) limits: Limits,
     pub(crate) arch: Arch,
+    pub(crate) carry_over: CarryOver,
 }
 
 impl fmt::Debug for Compiled {
@@ -172,6 +177,7 @@ pub struct Builder {
     skip: Vec<Category>,
     /// If not empty: the detectors asked.
     detectors: Vec<String>,
+    carry_over: CarryOver,
 }
 
 impl Builder {
@@ -250,6 +256,13 @@ impl Builder {
         self
     }
 
+    /// Says where values shown under a sensitive name are hidden besides. Default: in what follows in the same
+    /// document. Plain text shows none.
+    pub fn carry_over(&mut self, carry_over: CarryOver) -> &mut Builder {
+        self.carry_over = carry_over;
+        self
+    }
+
     /// Asks these detectors only, by the ids of [`Redactor::rules`]; rules over member names stay.
     pub fn detectors(&mut self, ids: &[&str]) -> &mut Builder {
         self.detectors.extend(ids.iter().map(|id| (*id).to_owned()));
@@ -310,6 +323,7 @@ impl Builder {
             format: self.format,
             limits: self.limits,
             arch: self.arch.unwrap_or_else(Arch::detect),
+            carry_over: self.carry_over,
         };
         Ok(Redactor { compiled, rules })
     }

@@ -11,11 +11,13 @@
 //!  (c) After an error nothing leaves any more, and every call gives that error.
 
 use crate::error::{Error, ErrorKind, PushError};
+use crate::finding::Finding;
 use crate::form::Reader;
 use crate::level::{Level, Scratch, Source, Value};
-use crate::out::{Adapter, Emitted, Out, Pieces};
+use crate::out::{Adapter, Emitted, Out, Pieces, Refused};
 use crate::redactor::{Format, Redactor};
-use crate::sink::Sink;
+use crate::shown::{CarryOver, Shown};
+use crate::sink::{NullSink, Sink};
 use crate::walk::{Stop, Walk};
 use obelus_json::{Cause, Mode, StringFlags, SyntaxKind, Wants};
 use std::fmt;
@@ -56,6 +58,10 @@ impl fmt::Debug for Stream<'_> {
 
 impl<'r> Stream<'r> {
     pub(crate) fn new(redactor: &'r Redactor) -> Stream<'r> {
+        Stream::with(redactor, Shown::new(redactor.compiled.carry_over))
+    }
+
+    fn with(redactor: &'r Redactor, shown: Shown) -> Stream<'r> {
         let mode = match redactor.compiled.format {
             Format::Json => Mode::Document,
             Format::Lines => Mode::Lines,
@@ -68,7 +74,7 @@ impl<'r> Stream<'r> {
         Stream {
             redactor,
             level,
-            scratch: Scratch::default(),
+            scratch: Scratch::new(shown),
             emitted: Emitted::default(),
             hold: Vec::new(),
             base: 0,
@@ -85,7 +91,10 @@ impl<'r> Stream<'r> {
     /// Input that is not what the format says, a limit, or the sink's own error. Nothing more leaves after it.
     pub fn push<S: Sink>(&mut self, chunk: &[u8], sink: &mut S) -> Result<(), PushError<S::Error>> {
         let mut adapter = Adapter { sink, error: None };
-        let result = self.push_pieces(chunk, &mut adapter);
+        let result = match self.reads_twice() {
+            true => self.keep_for_later(chunk),
+            false => self.push_pieces(chunk, &mut adapter),
+        };
         self.conclude(result, adapter.error)
     }
 
@@ -95,7 +104,10 @@ impl<'r> Stream<'r> {
     /// As for [`Stream::push`]; also input that ends too early.
     pub fn finish<S: Sink>(mut self, sink: &mut S) -> Result<(), PushError<S::Error>> {
         let mut adapter = Adapter { sink, error: None };
-        let result = self.finish_pieces(&mut adapter);
+        let result = match self.reads_twice() {
+            true => self.read_twice(&mut adapter),
+            false => self.finish_pieces(&mut adapter),
+        };
         self.conclude(result, adapter.error)
     }
 
@@ -124,6 +136,39 @@ impl<'r> Stream<'r> {
                 Err(PushError::Redact(error))
             }
         }
+    }
+
+    /// Whether everything is read once for what it shows and once more for the output.
+    fn reads_twice(&self) -> bool {
+        let compiled = &self.redactor.compiled;
+        compiled.carry_over == CarryOver::Document && compiled.format != Format::Text
+    }
+
+    fn keep_for_later(&mut self, chunk: &[u8]) -> Result<(), Stop> {
+        if let Some(error) = self.error {
+            return Err(Stop::Error(error));
+        }
+        let max = self.redactor.compiled.limits.document_bytes_max;
+        if chunk.len() > max - self.hold.len() {
+            return Err(Stop::Error(Error::new(ErrorKind::Document, max as u64)));
+        }
+        self.hold.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    fn read_twice(&mut self, pieces: &mut dyn Pieces) -> Result<(), Stop> {
+        if let Some(error) = self.error {
+            return Err(Stop::Error(error));
+        }
+        let input = std::mem::take(&mut self.hold);
+        let mut first = Stream::with(self.redactor, Shown::first());
+        let mut nowhere = Adapter { sink: &mut NullSink, error: None };
+        first.push_pieces(&input, &mut nowhere)?;
+        first.finish_pieces(&mut nowhere)?;
+        let mut second = Stream::with(self.redactor, first.scratch.shown.second());
+        let mut pieces = Held(pieces);
+        second.push_pieces(&input, &mut pieces)?;
+        second.finish_pieces(&mut pieces)
     }
 
     fn push_pieces(&mut self, chunk: &[u8], pieces: &mut dyn Pieces) -> Result<(), Stop> {
@@ -325,6 +370,31 @@ impl<'r> Stream<'r> {
                 }
             },
         }
+    }
+}
+
+/// Hands on pieces of input that is not the caller's chunk.
+struct Held<'p>(&'p mut dyn Pieces);
+
+impl Pieces for Held<'_> {
+    fn keep(&mut self, input: &[u8]) -> Result<(), Refused> {
+        self.0.put(input)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        self.0.put(bytes)
+    }
+
+    fn found(&mut self, finding: &Finding<'_>) -> Result<(), Refused> {
+        self.0.found(finding)
+    }
+
+    fn wants_findings(&self) -> bool {
+        self.0.wants_findings()
+    }
+
+    fn wants_reasons(&self) -> bool {
+        self.0.wants_reasons()
     }
 }
 

@@ -9,6 +9,7 @@
 
 use crate::finding::Span;
 use crate::level::{Level, Scratch, Source, Value};
+use crate::rules::RuleIx;
 use crate::walk::{Stop, Walk, decode};
 use obelus_detect::{BEHIND_MAX, Category, Detectors, Piece, is_label, is_nobody};
 use obelus_fields::{ClassIx, Verdict};
@@ -59,7 +60,9 @@ impl Walk<'_, '_> {
                 return self.replace_whole(&body, class, flags);
             }
             if verdict == Verdict::Scan && !open && !self.begins_json(&body) {
-                if flags.is_empty() || !Detectors::may_match(&self.buf[body.clone()]) {
+                let may_match =
+                    self.scratch.shown.known().is_some() || Detectors::may_match(&self.buf[body.clone()]);
+                if flags.is_empty() || !may_match {
                     self.check_age(body.end)?;
                     return Ok(body.end);
                 }
@@ -105,7 +108,9 @@ impl Walk<'_, '_> {
             let id = self.defer(body, false)?;
             self.state.deferred = Some(id);
             if is_short
-                && (self.compiled.transforms.reads_values() || self.compiled.allowed.reads_values())
+                && (self.compiled.transforms.reads_values()
+                    || self.compiled.allowed.reads_values()
+                    || self.scratch.shown.learns())
                 && let Some(waiting) = self.state.waiting.last_mut()
             {
                 self.scratch.view.read(value, flags, false);
@@ -145,6 +150,7 @@ impl Walk<'_, '_> {
         let start = self.source.start(body.start);
         self.out.pass(start)?;
         self.render(value, category, flags);
+        self.show(value, self.out.rules.of_class(class), flags);
         self.out.write(&self.scratch.bytes)?;
         self.state.value = Value::Go { class, start };
         Ok(())
@@ -206,9 +212,10 @@ impl Walk<'_, '_> {
     /// Has the detectors read a whole value that is its own view, where the lexer saw candidates.
     fn read_whole(&mut self, body: &Range<usize>, hits: &[usize]) -> Result<usize, Stop> {
         let value = &self.buf[body.clone()];
-        let matches = &mut self.scratch.matches;
+        let Scratch { matches, shown, .. } = &mut *self.scratch;
         matches.clear();
-        self.compiled.detectors.scan_at(value, hits, body.start, matches);
+        let piece = Piece { text: value, carried: shown.known(), ..Piece::default() };
+        self.compiled.detectors.scan_at(piece, hits, body.start, matches);
         if !matches.is_empty() && !self.stays(value) {
             self.scratch.view.read(value, StringFlags::default(), true);
             self.replace_matches(body, false)?;
@@ -233,6 +240,7 @@ impl Walk<'_, '_> {
             self.render(value, category, flags);
             let span = self.raw(body);
             self.out.replace(span, &self.scratch.bytes)?;
+            self.show(value, rule, flags);
             let chars = self.chars(body);
             self.found(rule, span, Span { start: 0, end: chars })?;
         }
@@ -250,6 +258,21 @@ impl Walk<'_, '_> {
         } else {
             bytes.extend_from_slice(self.compiled.transforms.unseen(category));
         }
+    }
+
+    /// Learns a value that stood under a sensitive name.
+    pub(crate) fn show(&mut self, value: &[u8], rule: RuleIx, flags: StringFlags) {
+        let has_escapes = flags.contains(StringFlags::ESCAPE) && !self.state.is_plain();
+        let Scratch { name: text, name_map: map, shown, .. } = &mut *self.scratch;
+        if !shown.learns() || value.len() >= WHOLE_BYTES_MAX {
+            return;
+        }
+        let mut value = value;
+        if has_escapes {
+            decode(value, text, map);
+            value = text;
+        }
+        shown.add(self.out.rules.get(rule).category, rule, value);
     }
 
     /// Whether a value stays unread: an object id, or what a redaction left.
@@ -272,7 +295,7 @@ impl Walk<'_, '_> {
             let settled = source.len().saturating_sub(SPAN - 1 + BEHIND_MAX).max(self.state.context);
             return Ok(self.resume_at(body, open, settled, settled.saturating_sub(BEHIND_MAX)));
         }
-        let Scratch { view, matches, .. } = &mut *self.scratch;
+        let Scratch { view, matches, shown, .. } = &mut *self.scratch;
         view.read(source, flags, plain);
         matches.clear();
         let text = view.text(source);
@@ -280,7 +303,7 @@ impl Walk<'_, '_> {
         let (detectors, arch) = (&self.compiled.detectors, self.compiled.arch);
         let release = detectors.scan(
             arch,
-            Piece { text, from, open, ..Piece::default() },
+            Piece { text, from, open, carried: shown.known(), ..Piece::default() },
             &mut self.state.carry,
             matches,
         );
@@ -326,7 +349,7 @@ impl Walk<'_, '_> {
             if !allowed {
                 self.out.replace(span, &self.scratch.bytes)?;
             }
-            self.report(found.rule, (span, Span { start: chars, end: chars + length }), allowed)?;
+            self.report_match(found.rule, (span, Span { start: chars, end: chars + length }), allowed)?;
             (counted, chars) = (end, chars + length);
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::redactor::Compiled;
 use crate::rules::RuleIx;
 use obelus_detect::{Carry, Detectors, Piece};
 use obelus_fields::{Name, ObjectType, Place, Reason, Subtree, Verdict};
+use obelus_json::filter::Extra;
 use obelus_json::string::unescape;
 use obelus_json::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 use std::ops::Range;
@@ -87,13 +88,33 @@ impl Walk<'_, '_> {
         self.report(rule, (span, chars), false)
     }
 
+    /// Reports a finding of the detectors or of what the document has shown, replaced or allowed.
+    pub(crate) fn report_match(
+        &mut self,
+        rule: RuleIx,
+        spans: (Span, Span),
+        allowed: bool,
+    ) -> Result<(), Stop> {
+        let is_carried = self.out.rules.class(rule, &self.compiled.fields).is_some();
+        self.report_for(rule, spans, (allowed, is_carried.then_some(Reason::ELSEWHERE)))
+    }
+
     /// Reports a finding that was replaced or allowed.
     pub(crate) fn report(&mut self, rule: RuleIx, spans: (Span, Span), allowed: bool) -> Result<(), Stop> {
+        let reason = if self.out.reasons { self.reason(rule) } else { None };
+        self.report_for(rule, spans, (allowed, reason))
+    }
+
+    fn report_for(
+        &mut self,
+        rule: RuleIx,
+        spans: (Span, Span),
+        (allowed, reason): (bool, Option<Reason>),
+    ) -> Result<(), Stop> {
         if !self.out.reports {
             return Ok(());
         }
         self.set_leaf();
-        let reason = if self.out.reasons { self.reason(rule) } else { None };
         let path = std::str::from_utf8(self.state.frames.pointer()).unwrap_or_default();
         Ok(self.out.found(rule, path, spans, (allowed, reason))?)
     }
@@ -120,15 +141,17 @@ impl Walk<'_, '_> {
     /// object's second on, so that two replaced names never become one.
     fn scan_name(&mut self, body: &Range<usize>, flags: StringFlags, hits: Hits<'_>) -> Result<(), Stop> {
         let name = &self.buf[body.clone()];
-        let Scratch { view, matches, bytes, .. } = &mut *self.scratch;
+        let Scratch { view, matches, bytes, shown, .. } = &mut *self.scratch;
         matches.clear();
+        let carried = shown.known();
         match hits.all() {
             Some(hits) if flags == StringFlags::CANDIDATE => {
-                self.compiled.detectors.scan_at(name, hits, body.start, matches);
+                let piece = Piece { text: name, carried, ..Piece::default() };
+                self.compiled.detectors.scan_at(piece, hits, body.start, matches);
             }
             _ => {
                 view.read(name, flags, false);
-                let piece = Piece { text: view.text(name), ..Piece::default() };
+                let piece = Piece { text: view.text(name), carried, ..Piece::default() };
                 self.compiled.detectors.scan(self.compiled.arch, piece, &mut Carry::default(), matches);
             }
         }
@@ -201,7 +224,9 @@ impl Walk<'_, '_> {
             Verdict::Redact(class)
                 if self.compiled.fields.class(class).numbers && !self.allow_number(class, &span)? =>
             {
-                return self.replace_number(self.out.rules.of_class(class), &span, true);
+                let rule = self.out.rules.of_class(class);
+                self.show(&self.buf[span.clone()], rule, StringFlags::default());
+                return self.replace_number(rule, &span, true);
             }
             Verdict::Undecided => Some(self.defer(&span, true)?),
             _ => None,
@@ -302,6 +327,16 @@ impl Walk<'_, '_> {
 
 impl Visitor for Walk<'_, '_> {
     type Stop = Stop;
+
+    #[inline]
+    fn extra(&self) -> Option<&Extra> {
+        self.scratch.shown.values.extra()
+    }
+
+    #[inline]
+    fn extra_version(&self) -> u64 {
+        self.scratch.shown.values.version()
+    }
 
     #[inline]
     fn open(&mut self, bracket: Bracket, at: usize) -> Result<(), Stop> {
@@ -405,6 +440,7 @@ impl Visitor for Walk<'_, '_> {
     fn document(&mut self, _: usize) -> Result<(), Stop> {
         if self.nesting == 0 {
             self.out.emitted.doc += 1;
+            self.scratch.shown.end_document();
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ mod links;
 mod mac;
 pub(crate) mod national;
 mod pem;
-mod person;
+pub(crate) mod person;
 mod phone;
 mod phone_labelled;
 mod phone_national;

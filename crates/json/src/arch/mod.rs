@@ -9,7 +9,7 @@ mod x86_64;
 
 use crate::block::{Bytes, Letters};
 use crate::error::Fault;
-use crate::filter::{Candidates, Filter, SPAN, Seen};
+use crate::filter::{Candidates, Extra, Filter, SPAN, Seen};
 use crate::lexeme::Visitor;
 use crate::lexer::{Lexer, Progress};
 use scalar::Scalar;
@@ -25,7 +25,7 @@ pub(crate) trait Vector {
     ///
     /// # Safety
     /// * The machine has the features of the implementation.
-    unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes;
+    unsafe fn bytes(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Bytes;
 
     /// Which of the first 64 bytes of `text` may stand behind a backslash.
     ///
@@ -33,19 +33,19 @@ pub(crate) trait Vector {
     /// * The machine has the features of the implementation.
     unsafe fn letters(text: &[u8; 64 + SPAN]) -> Letters;
 
-    /// What the filter says of each position.
+    /// What the filter and the windows beside it say of each position.
     ///
     /// # Safety
     /// * The machine has the features of the implementation.
-    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates;
+    unsafe fn candidates(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Candidates;
 }
 
 /// All masks of a block.
 #[inline(always)]
-pub(crate) fn bytes<V: Vector>(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes {
+pub(crate) fn bytes<V: Vector>(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Bytes {
     // SAFETY: the implementations are private to this module, and only its entry points name them, each compiled
     // for, and reached only with, the features.
-    unsafe { V::bytes(filter, text) }
+    unsafe { V::bytes(filter, extra, text) }
 }
 
 /// Which bytes of a block may stand behind a backslash.
@@ -57,9 +57,13 @@ pub(crate) fn letters<V: Vector>(text: &[u8; 64 + SPAN]) -> Letters {
 
 /// What the filter says of each position of a block.
 #[inline(always)]
-pub(crate) fn candidates<V: Vector>(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
+pub(crate) fn candidates<V: Vector>(
+    filter: &Filter,
+    extra: Option<&Extra>,
+    text: &[u8; 64 + SPAN],
+) -> Candidates {
     // SAFETY: as for `bytes`.
-    unsafe { V::candidates(filter, text) }
+    unsafe { V::candidates(filter, extra, text) }
 }
 
 /// An instruction set that this machine has.
@@ -143,18 +147,19 @@ impl Arch {
     pub(crate) fn candidates(
         self,
         filter: &Filter,
+        extra: Option<&Extra>,
         text: &[u8],
         from: usize,
         found: impl FnMut(usize, Seen, u32),
     ) {
         match self.0 {
-            Set::Scalar => filter.candidates_with::<Scalar>(text, from, found),
+            Set::Scalar => filter.candidates_with::<Scalar>(extra, text, from, found),
             // SAFETY: an `Arch` with this set exists only where `available` found the features.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { candidates_avx2(filter, text, from, found) },
+            Set::Avx2 => unsafe { candidates_avx2(filter, extra, text, from, found) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { candidates_avx512(filter, text, from, found) },
+            Set::Avx512 => unsafe { candidates_avx512(filter, extra, text, from, found) },
         }
     }
 }
@@ -191,14 +196,26 @@ unsafe fn run_avx512<V: Visitor>(
 /// * The machine has AVX2 and BMI1.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1")]
-unsafe fn candidates_avx2(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, Seen, u32)) {
-    filter.candidates_with::<Avx2>(text, from, found);
+unsafe fn candidates_avx2(
+    filter: &Filter,
+    extra: Option<&Extra>,
+    text: &[u8],
+    from: usize,
+    found: impl FnMut(usize, Seen, u32),
+) {
+    filter.candidates_with::<Avx2>(extra, text, from, found);
 }
 
 /// # Safety
 /// * The machine has AVX-512 BW and VBMI, and BMI1.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
-unsafe fn candidates_avx512(filter: &Filter, text: &[u8], from: usize, found: impl FnMut(usize, Seen, u32)) {
-    filter.candidates_with::<Avx512>(text, from, found);
+unsafe fn candidates_avx512(
+    filter: &Filter,
+    extra: Option<&Extra>,
+    text: &[u8],
+    from: usize,
+    found: impl FnMut(usize, Seen, u32),
+) {
+    filter.candidates_with::<Avx512>(extra, text, from, found);
 }

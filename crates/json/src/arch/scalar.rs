@@ -2,7 +2,7 @@
 
 use super::{SIMPLE_ESCAPES, Vector};
 use crate::block::{Bytes, Letters};
-use crate::filter::{Candidates, Filter, SPAN, WORD_BUCKETS};
+use crate::filter::{Candidates, Extra, Filter, SPAN, Seen, WORD_BUCKETS};
 
 /// No vectors.
 #[derive(Clone, Copy, Debug)]
@@ -10,8 +10,8 @@ pub(crate) struct Scalar;
 
 impl Vector for Scalar {
     #[inline(always)]
-    unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes {
-        let mut bytes = Bytes { candidates: candidates(filter, text), ..Bytes::default() };
+    unsafe fn bytes(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Bytes {
+        let mut bytes = Bytes { candidates: candidates(filter, extra, text), ..Bytes::default() };
         for (idx, &byte) in text[..64].iter().enumerate() {
             let bit = 1 << idx;
             match byte {
@@ -42,17 +42,19 @@ impl Vector for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
-        candidates(filter, text)
+    unsafe fn candidates(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Candidates {
+        candidates(filter, extra, text)
     }
 }
 
-fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
+fn candidates(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Candidates {
     let mut found = Candidates::default();
     for (idx, byte) in text[..64].iter().enumerate() {
         let bit = |holds: bool| u64::from(holds) << idx;
-        let buckets = filter.buckets_at(text, idx);
-        found.bounded |= bit(buckets & ((1 << WORD_BUCKETS) - 1) != 0);
+        let seen = Seen::at(text, idx);
+        let buckets = filter.buckets_of(seen);
+        let is_extra = extra.is_some_and(|extra| extra.may_hold(seen));
+        found.bounded |= bit(is_extra || buckets & ((1 << WORD_BUCKETS) - 1) != 0);
         found.free |= bit(buckets >> WORD_BUCKETS != 0);
         found.word |= bit(byte.is_ascii_alphanumeric());
         found.escape |= bit(matches!(byte, b'\\' | b'%'));

@@ -5,7 +5,7 @@
 
 use super::{SIMPLE_ESCAPES, Vector};
 use crate::block::{Bytes, Letters};
-use crate::filter::{Candidates, Filter, OFFSETS, SPAN, WORD_BUCKETS};
+use crate::filter::{Bank, Candidates, Extra, Filter, OFFSETS, SPAN, WORD_BUCKETS};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
@@ -33,10 +33,56 @@ const SPACES: [u8; 16] = [b' ', 0, 0, 0, 0, 0, 0, 0, 0, b'\t', b'\n', 0, 0, b'\r
 /// As `SPACES`, for structural bytes with bit 5 set: `[` and `]` become `{` and `}`.
 const STRUCTURE: [u8; 16] = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, b':', b'{', b',', b'}', 0, 0];
 
+/// The buckets of a bank that survive at each of 32 bytes, given what is seen at each distance. Half a byte at a time: a
+/// bucket survives if both halves may belong to it, which reports more than there is.
+///
+/// # Safety
+/// * The machine has AVX2.
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn hits_256(bank: &Bank, seen: [__m256i; OFFSETS.len()]) -> __m256i {
+    let low_half = _mm256_set1_epi8(0x0F);
+    let mut hits = _mm256_set1_epi8(-1);
+    for (idx, v) in seen.into_iter().enumerate() {
+        // SAFETY: each table is 16 bytes; unaligned loads are asked for.
+        let (low, high) = unsafe {
+            (
+                _mm256_broadcastsi128_si256(_mm_loadu_si128(bank.low[idx].as_ptr().cast())),
+                _mm256_broadcastsi128_si256(_mm_loadu_si128(bank.high[idx].as_ptr().cast())),
+            )
+        };
+        let by_low = _mm256_shuffle_epi8(low, _mm256_and_si256(v, low_half));
+        let by_high = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16::<4>(v), low_half));
+        hits = _mm256_and_si256(hits, _mm256_and_si256(by_low, by_high));
+    }
+    hits
+}
+
+/// The bytes of 64 at which buckets of a bank survive, given what is seen at each distance. A whole byte at a time: two
+/// registers hold a table of 128.
+///
+/// # Safety
+/// * The machine has AVX-512 BW and VBMI.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+#[inline]
+unsafe fn hits_512(bank: &Bank, seen: [__m512i; OFFSETS.len()]) -> u64 {
+    // Hidden from the optimiser, which would load the tables of all banks first and copy them to the stack.
+    let bank = black_box(bank);
+    let mut hits = _mm512_set1_epi8(-1);
+    for (v, table) in seen.into_iter().zip(&bank.tables) {
+        // SAFETY: each table is 128 bytes; unaligned loads are asked for.
+        let (low, high) = unsafe {
+            (_mm512_loadu_si512(table.as_ptr().cast()), _mm512_loadu_si512(table.as_ptr().add(64).cast()))
+        };
+        hits = _mm512_and_si512(hits, _mm512_permutex2var_epi8(low, v, high));
+    }
+    _mm512_test_epi8_mask(hits, hits)
+}
+
 impl Vector for Avx2 {
     #[target_feature(enable = "avx2,bmi1")]
     #[inline]
-    unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes {
+    unsafe fn bytes(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Bytes {
         let mut halves = [[0; 6]; 2];
         for (half, masks) in halves.iter_mut().enumerate() {
             // SAFETY: the caller has AVX2; 32 bytes from 0 or 32 lie within the 64 + SPAN of `text`, and each
@@ -70,7 +116,7 @@ impl Vector for Avx2 {
             space: join(low[4], high[4]),
             non_ascii: join(low[5], high[5]),
             // SAFETY: the same features.
-            candidates: unsafe { Self::candidates(filter, text) },
+            candidates: unsafe { Self::candidates(filter, extra, text) },
         }
     }
 
@@ -91,33 +137,24 @@ impl Vector for Avx2 {
         Letters { simple: join(halves[0].0, halves[1].0), unicode: join(halves[0].1, halves[1].1) }
     }
 
-    /// Half a byte at a time: a bucket survives if both halves may belong to it, which reports more than there is.
     #[target_feature(enable = "avx2,bmi1")]
     #[inline]
-    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
+    unsafe fn candidates(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Candidates {
         // SAFETY: the caller has AVX2; the last load begins at 32 + OFFSETS[7] = 32 + SPAN - 1 and ends at
-        // 64 + SPAN - 1; the tables are 16 bytes each.
+        // 64 + SPAN - 1.
         unsafe {
-            let low_half = _mm256_set1_epi8(0x0F);
             let zero = _mm256_setzero_si256();
             // Of each half: what the bank of words says, then the others.
             let mut found = [[zero; 2]; 2];
-            for (bank_at, bank) in filter.banks.iter().enumerate() {
-                for (half, found) in found.iter_mut().enumerate() {
-                    let mut hits = _mm256_set1_epi8(-1);
-                    for (idx, offset) in OFFSETS.iter().enumerate() {
-                        let v = _mm256_loadu_si256(text.as_ptr().add(32 * half + offset).cast());
-                        let lower = _mm256_and_si256(v, low_half);
-                        let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(v), low_half);
-                        let low = _mm256_broadcastsi128_si256(_mm_loadu_si128(bank.low[idx].as_ptr().cast()));
-                        let high =
-                            _mm256_broadcastsi128_si256(_mm_loadu_si128(bank.high[idx].as_ptr().cast()));
-                        let by_low = _mm256_shuffle_epi8(low, lower);
-                        let by_high = _mm256_shuffle_epi8(high, upper);
-                        hits = _mm256_and_si256(hits, _mm256_and_si256(by_low, by_high));
-                    }
+            for (half, found) in found.iter_mut().enumerate() {
+                let seen =
+                    OFFSETS.map(|offset| _mm256_loadu_si256(text.as_ptr().add(32 * half + offset).cast()));
+                for (bank_at, bank) in filter.banks.iter().enumerate() {
                     let kind = usize::from(bank_at >= WORD_BUCKETS / 8);
-                    found[kind] = _mm256_or_si256(found[kind], hits);
+                    found[kind] = _mm256_or_si256(found[kind], hits_256(bank, seen));
+                }
+                if let Some(extra) = extra {
+                    found[0] = _mm256_or_si256(found[0], hits_256(&extra.bank, seen));
                 }
             }
             let none =
@@ -148,7 +185,7 @@ impl Vector for Avx2 {
 impl Vector for Avx512 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
     #[inline]
-    unsafe fn bytes(filter: &Filter, text: &[u8; 64 + SPAN]) -> Bytes {
+    unsafe fn bytes(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Bytes {
         // SAFETY: the entry point has AVX-512 BW; 64 bytes lie within `text`; the load is unaligned.
         unsafe {
             let v = _mm512_loadu_si512(text.as_ptr().cast());
@@ -162,7 +199,7 @@ impl Vector for Avx512 {
                 structure: eq_folded(b'{') | eq_folded(b'}') | eq(b':') | eq(b','),
                 space: eq(b' ') | eq(b'\n') | eq(b'\t') | eq(b'\r'),
                 non_ascii: _mm512_movepi8_mask(v),
-                candidates: Self::candidates(filter, text),
+                candidates: Self::candidates(filter, extra, text),
             }
         }
     }
@@ -176,25 +213,19 @@ impl Vector for Avx512 {
         Letters { simple: SIMPLE_ESCAPES.into_iter().fold(0, |all, byte| all | eq(byte)), unicode: eq(b'u') }
     }
 
-    /// A whole byte at a time: two registers hold a table of 128.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
     #[inline]
-    unsafe fn candidates(filter: &Filter, text: &[u8; 64 + SPAN]) -> Candidates {
+    unsafe fn candidates(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Candidates {
         // SAFETY: the entry point has AVX-512 VBMI; the last load begins at OFFSETS[7] = SPAN - 1 and ends at
-        // 64 + SPAN - 1; each table is 128 bytes.
+        // 64 + SPAN - 1.
         unsafe {
             let seen = OFFSETS.map(|offset| _mm512_loadu_si512(text.as_ptr().add(offset).cast()));
             let mut found = [0; 2];
             for (bank_at, bank) in filter.banks.iter().enumerate() {
-                // Hidden from the optimiser, which would load all tables first and copy them to the stack.
-                let bank = black_box(bank);
-                let mut hits = _mm512_set1_epi8(-1);
-                for (v, table) in seen.into_iter().zip(&bank.tables) {
-                    let low = _mm512_loadu_si512(table.as_ptr().cast());
-                    let high = _mm512_loadu_si512(table.as_ptr().add(64).cast());
-                    hits = _mm512_and_si512(hits, _mm512_permutex2var_epi8(low, v, high));
-                }
-                found[usize::from(bank_at >= WORD_BUCKETS / 8)] |= _mm512_test_epi8_mask(hits, hits);
+                found[usize::from(bank_at >= WORD_BUCKETS / 8)] |= hits_512(bank, seen);
+            }
+            if let Some(extra) = extra {
+                found[0] |= hits_512(&extra.bank, seen);
             }
             let v = _mm512_loadu_si512(text.as_ptr().cast());
             let eq = |byte: u8| _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(byte.cast_signed()));

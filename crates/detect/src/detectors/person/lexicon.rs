@@ -109,6 +109,18 @@ fn first_slot(hash: u64) -> usize {
     usize::try_from(hash >> 40).unwrap_or(0) % SLOTS
 }
 
+/// The small letter without its mark that stands behind the two bytes, if they are one of U+00C0 to U+017F.
+#[inline]
+pub(crate) fn base_letter(byte: u8, next: u8) -> Option<u8> {
+    let row = usize::from(byte.checked_sub(0xC3).filter(|row| *row < 3)?);
+    Some(BASE_LETTERS[row * 64 + usize::from(next & 0x3F)])
+}
+
+/// Whether `word` is an ordinary word, whatever else it is.
+pub(crate) fn is_ordinary(word: &[u8]) -> bool {
+    look_up(word) & WORD != 0
+}
+
 /// A hash of the small letters without marks and apostrophes.
 fn hash(word: &[u8]) -> u64 {
     let mut state: u64 = 0x243F_6A88_85A3_08D3;
@@ -118,13 +130,12 @@ fn hash(word: &[u8]) -> u64 {
         if byte == b'\'' {
             continue;
         }
-        let letter = match byte {
-            0xC3..=0xC5 => {
-                let next = word.get(pos).copied().unwrap_or(0x80);
+        let letter = match base_letter(byte, word.get(pos).copied().unwrap_or(0x80)) {
+            Some(letter) => {
                 pos += 1;
-                BASE_LETTERS[usize::from(byte - 0xC3) * 64 + usize::from(next & 0x3F)]
+                letter
             }
-            _ => byte.to_ascii_lowercase(),
+            None => byte.to_ascii_lowercase(),
         };
         state = (state ^ u64::from(letter)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         state ^= state >> 29;

@@ -17,6 +17,7 @@ mod parts;
 
 use cues::{AFTER, BE, BEFORE, CLOSING, GREETING, LABEL, NAME, NAMED, PLACE, ROLE, SPEAKS, TITLE, WHOSE};
 use lexicon::{GIVEN, SURNAME, Traits, WORD, look_up};
+pub(crate) use lexicon::{base_letter, is_ordinary};
 use parts::{LETTER, Parts, Word, word_at, word_before};
 
 pub(super) const DETECTORS: &[Detector] = &[
