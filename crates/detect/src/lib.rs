@@ -54,6 +54,13 @@ pub use label::{HASH_LETTERS, is_label};
 pub use mask::mask;
 pub use scan::{Carry, Detectors, Match, Piece, RuleIx};
 
+/// Whether a JSON number under a name of the category is a count rather than a value of it: `"mobile": 48` counts visits,
+/// as no telephone number has fewer than seven digits (ITU-T E.164, with the calling code).
+pub fn is_count(category: Category, number: &[u8]) -> bool {
+    const DIGITS_MIN: usize = 7;
+    category == Category::Phone && number.iter().filter(|byte| byte.is_ascii_digit()).count() < DIGITS_MIN
+}
+
 /// Whether a value of the category belongs to nobody by its form, so that it may stay even under a telling name:
 /// addresses of the machine itself.
 pub fn is_nobody(category: Category, value: &[u8]) -> bool {

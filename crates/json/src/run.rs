@@ -14,7 +14,7 @@
 use crate::arch::{self, Vector};
 use crate::block::{Block, Bytes, Carry};
 use crate::error::{Cause, Fault, SyntaxError, SyntaxKind};
-use crate::filter::{Filter, NOTHING, SPAN, live_bits, pad};
+use crate::filter::{Extra, Filter, NOTHING, SPAN, WordCarry, live_bits, pad};
 use crate::lexeme::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 use crate::lexer::{Lexer, Mode, Progress, State, Wants};
 use crate::scalar::{Verdict, is_delimiter, look, quick};
@@ -174,8 +174,7 @@ impl<'r, V: Visitor> Run<'r, V> {
         let mut look_again = |visitor: &V, marks: &mut Marks| {
             if visitor.extra_version() != version {
                 version = visitor.extra_version();
-                let candidates = arch::candidates::<A>(&NOTHING, visitor.extra(), text);
-                marks.candidate |= candidates.reported(&mut words_before.clone()).0;
+                marks.candidate |= more_candidates::<A>(visitor.extra(), text, words_before);
             }
         };
         while let Some(bit) = take_first(&mut events) {
@@ -543,6 +542,12 @@ impl<'r, V: Visitor> Run<'r, V> {
         let stop = |stop| Fault { need_from: begin, cause: Cause::Stop(stop) };
         self.visitor.string(self.open_at..end, part, self.flags, Hits::default()).map_err(stop)
     }
+}
+
+/// Where the windows beside the filter's may hold in a block. Apart, as it is seldom asked.
+#[inline(never)]
+fn more_candidates<A: Vector>(extra: Option<&Extra>, text: &[u8; 64 + SPAN], mut words: WordCarry) -> u64 {
+    arch::candidates::<A>(&NOTHING, extra, text).reported(&mut words).0
 }
 
 /// Takes the first bit out of `bits`.

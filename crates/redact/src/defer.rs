@@ -84,7 +84,10 @@ impl Walk<'_, '_> {
         }
         let fields = &self.compiled.fields;
         match verdict {
-            Verdict::Redact(class) if !waiting.is_number || fields.class(class).numbers => {
+            Verdict::Redact(class)
+                if !waiting.is_number
+                    || self.compiled.takes_number(class, waiting.original.as_deref().unwrap_or_default()) =>
+            {
                 if self.out.reasons {
                     let place = Place { subtree: waiting.subtree, ..self.state.place(waiting.frame, true) };
                     let reason = fields.reason(waiting.name, &place, class);

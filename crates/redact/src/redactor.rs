@@ -7,9 +7,10 @@ use crate::rules::{RuleInfo, Rules};
 use crate::shown::CarryOver;
 use crate::stream::Stream;
 use crate::transform::Transforms;
-use obelus_detect::{Category, Detectors, Level};
+use obelus_detect::{Category, Detectors, Level, is_count};
 use obelus_fields::{
-    AllowFile, Described, Fields, Name, PackError, PackFile, Place, Profile, Reason, Transform, Verdict,
+    AllowFile, ClassIx, Described, Fields, Name, PackError, PackFile, Place, Profile, Reason, Transform,
+    Verdict,
 };
 use obelus_json::Arch;
 use std::fmt;
@@ -112,6 +113,12 @@ impl Compiled {
             Verdict::Redact(class) if !self.classes_on[class.index()] => Verdict::Scan,
             verdict => verdict,
         }
+    }
+
+    /// Whether a number under a name of the class is one of its values.
+    pub(crate) fn takes_number(&self, class: ClassIx, number: &[u8]) -> bool {
+        let class = self.fields.class(class);
+        class.numbers && !is_count(class.category, number)
     }
 }
 

@@ -60,9 +60,9 @@ impl Walk<'_, '_> {
                 return self.replace_whole(&body, class, flags);
             }
             if verdict == Verdict::Scan && !open && !self.begins_json(&body) {
-                let may_match =
-                    self.scratch.shown.known().is_some() || Detectors::may_match(&self.buf[body.clone()]);
-                if flags.is_empty() || !may_match {
+                let is_plain =
+                    || self.scratch.shown.known().is_none() && !Detectors::may_match(&self.buf[body.clone()]);
+                if flags.is_empty() || is_plain() {
                     self.check_age(body.end)?;
                     return Ok(body.end);
                 }

@@ -222,7 +222,8 @@ impl Walk<'_, '_> {
         let verdict = self.judge();
         let pending = match verdict {
             Verdict::Redact(class)
-                if self.compiled.fields.class(class).numbers && !self.allow_number(class, &span)? =>
+                if self.compiled.takes_number(class, &self.buf[span.clone()])
+                    && !self.allow_number(class, &span)? =>
             {
                 let rule = self.out.rules.of_class(class);
                 self.show(&self.buf[span.clone()], rule, StringFlags::default());

@@ -357,7 +357,9 @@ impl<'r> Walker<'r> {
     }
 
     fn applies(&self, class: ClassIx, value: &Value) -> bool {
-        !value.is_number || self.rules.fields.class(class).numbers
+        let class = self.rules.fields.class(class);
+        let digits = value.text.as_deref().unwrap_or_default();
+        !value.is_number || class.numbers && !obelus_detect::is_count(class.category, digits.as_bytes())
     }
 
     /// Asks the rules again for every value of this object that waits.
