@@ -141,7 +141,7 @@ pub(super) const PREFIXED: Window = Window {
         ByteSet::DIGIT.or(ByteSet::of(b" -.")),
         ByteSet::DIGIT.or(ByteSet::of(b" -.)")),
         ByteSet::DIGIT.or(ByteSet::of(b" -.)")),
-        ByteSet::DIGIT,
+        ByteSet::DIGIT.or(ByteSet::of(b" -")),
         ByteSet::DIGIT.or(ByteSet::of(b" -.")),
     ],
 };

@@ -13,7 +13,7 @@ use crate::view::{Class, View};
 const GROUPS_MAX: usize = 5;
 
 /// The sizes of groups, trunk prefix included, in which numbers of some country are written.
-const GROUPINGS: [&[usize]; 12] = [
+const GROUPINGS: [&[usize]; 14] = [
     // Britain, Korea, Japan; Britain, Turkey, the Philippines, Switzerland.
     &[3, 4, 4],
     &[4, 3, 4],
@@ -26,6 +26,9 @@ const GROUPINGS: [&[usize]; 12] = [
     &[4, 2, 2, 2],
     &[2, 3, 2, 2],
     &[1, 3, 7],
+    // Turkey, the Philippines, with the trunk prefix apart.
+    &[1, 3, 3, 2, 2],
+    &[1, 3, 3, 4],
     // France.
     &[2, 2, 2, 2, 2],
     // Britain.
@@ -47,6 +50,8 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
         Example::new("", &["(0909)8790570"], ""),
         Example::new("", &["080-1273-8140"], ""),
         Example::new("", &["0 (532) 1234567"], ""),
+        Example::new("", &["0 532 123 45 67"], "."),
+        Example::new("ring ", &["0 (917) 123 4567"], ""),
     ],
     non_examples: &[
         Example::none("2026-04-07 10:15 07-04-2026 07.04.2026 10.15 05 12 2024 01-02-03"),

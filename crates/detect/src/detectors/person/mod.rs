@@ -147,7 +147,8 @@ fn find_name(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let end = parts.end();
     let named = if parts.len > 1 {
         is_full_name(&parts)
-            || (context.strong || is_mailbox(view, end) || speaks(view, end)) && is_plausible(&parts)
+            || (context.strong || is_said(context) || is_mailbox(view, end) || speaks(view, end))
+                && is_plausible(&parts)
     } else {
         is_lone_name(view, &first, context)
     };
@@ -321,9 +322,8 @@ fn is_lone_name(view: &View<'_>, word: &Word, context: Context) -> bool {
             || context.whole_line && listed && ends_line(view, word.end);
     }
     let is_surname = traits & (SURNAME | WORD) == SURNAME;
-    let is_said = context.sign == b' ' && context.traits & SPEAKS != 0;
     known && has_weak_cue(view, word, context)
-        || is_said && traits & WORD == 0 && word.end - word.start > 3
+        || is_said(context) && traits & WORD == 0 && word.end - word.start > 3
         || is_surname && speaks(view, word.end)
 }
 
@@ -372,6 +372,11 @@ fn surname_first(view: &View<'_>, parts: &Parts, context: Context) -> Option<Ran
     let given = word_at(view, end + 2).filter(|word| word.is_capitalised)?;
     let follows = Class::of(b",").has(view.at(given.end)) || view.starts_with(given.end, b" and ");
     (given.traits & (GIVEN | WORD) == GIVEN && !follows).then_some(first.start..given.end)
+}
+
+/// Whether a verb stands before that only persons are the subject of.
+fn is_said(context: Context) -> bool {
+    context.sign == b' ' && context.traits & SPEAKS != 0
 }
 
 /// Whether a verb follows that only persons are the subject of.
