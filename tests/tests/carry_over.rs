@@ -8,14 +8,25 @@ use proptest::prelude::*;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-/// Values, each under a name that makes it sensitive, and how else they are written.
-const VALUES: [(&str, &str, &[&str]); 5] = [
-    ("last_name", "Zoqwer", &["Zoqwer", "zoqwer", "ZOQWER", "Z\u{f3}qwer"]),
+/// Values, each under a name that makes it sensitive, and how they are written; the first are persons' names.
+const VALUES: [(&str, &str, &[&str]); 6] = [
+    ("last_name", "Zoqwer", &["Zoqwer", "zoqwer", "ZOQWER", "Z\u{f3}qwer", "Zo\u{301}qwer"]),
     ("full_name", "Jos\u{e9} Tarimov", &["jose tarimov", "JOSE\u{301} TARIMOV", "Jos\u{e9} Tarimov"]),
-    ("account_number", "000777123", &["000777123"]),
+    (
+        "account_number",
+        "000777123",
+        &["000777123", "\u{ff10}\u{ff10}\u{ff10}\u{ff17}\u{ff17}\u{ff17}\u{ff11}\u{ff12}\u{ff13}"],
+    ),
+    ("account_number", "0004-44-123", &["0004-44-123", "0004\u{2011}44\u{2011}123"]),
     ("line1", "12 Obelushof", &["12 obelushof", "12 OBELUSHOF"]),
     ("passport_number", "XQ7771234", &["xq7771234", "XQ7771234"]),
 ];
+
+/// How many of the values are persons' names.
+const NAMES: usize = 2;
+
+/// A number that an account is.
+const NUMBER: &str = "777123456";
 
 const BEFORE: [&str; 6] = ["", "for ", "a note: ", "(", "caf\u{e9} ", "line\n"];
 const BEHIND: [&str; 5] = ["", ", thanks", ".", "\u{2019}s", " caf\u{e9}"];
@@ -23,7 +34,17 @@ const BEHIND: [&str; 5] = ["", ", thanks", ".", "\u{2019}s", " caf\u{e9}"];
 /// One member of a document.
 #[derive(Clone, Debug)]
 enum Member {
-    Show(usize),
+    Show {
+        value: usize,
+        form: usize,
+    },
+    /// A customer whose name comes before what tells that it is one, with so many bytes between.
+    Customer {
+        value: usize,
+        filling: usize,
+    },
+    /// The number, under a telling name or another.
+    Number(bool),
     /// A text with a value, after so many bytes of filling.
     Text {
         value: usize,
@@ -46,7 +67,10 @@ fn member() -> impl Strategy<Value = Member> {
         prop_oneof![4 => 0..40usize, 1 => 900..2000usize],
     );
     let leaf = prop_oneof![
-        (0..VALUES.len()).prop_map(Member::Show),
+        (0..VALUES.len(), 0..5usize).prop_map(|(value, form)| Member::Show { value, form }),
+        (0..NAMES, prop_oneof![4 => 0..100usize, 1 => 15_000..18_000usize])
+            .prop_map(|(value, filling)| Member::Customer { value, filling }),
+        any::<bool>().prop_map(Member::Number),
         text.prop_map(|(value, form, before, behind, filling)| Member::Text {
             value,
             form,
@@ -74,9 +98,19 @@ fn write(members: &[Member], out: &mut String) {
             out.push(',');
         }
         match member {
-            Member::Show(value) => {
-                let (name, value, _) = VALUES[*value];
-                write!(out, "\"{name}\":{}", quoted(value)).expect("a string takes all");
+            Member::Show { value, form } => {
+                let (name, _, forms) = VALUES[*value];
+                write!(out, "\"{name}\":{}", quoted(forms[form % forms.len()])).expect("a string takes all");
+            }
+            Member::Customer { value, filling } => {
+                let (name, filling) = (VALUES[*value].1, "lorem ipsum ".repeat(filling / 12));
+                write!(out, "\"c\":{{\"name\":{},\"x\":\"{filling}{name}\",", quoted(name))
+                    .expect("a string takes all");
+                out.push_str("\"object\":\"customer\"}");
+            }
+            Member::Number(tells) => {
+                let name = if *tells { "account_number" } else { "ref" };
+                write!(out, "\"{name}\":{NUMBER}").expect("a string takes all");
             }
             Member::Text { value, form, before, behind, filling } => {
                 let forms = VALUES[*value].2;
@@ -112,8 +146,8 @@ fn document(members: &[Member]) -> String {
 fn shown(members: &[Member], into: &mut [bool; VALUES.len()]) {
     for member in members {
         match member {
-            Member::Show(value) => into[*value] = true,
-            Member::Text { .. } => {}
+            Member::Show { value, .. } | Member::Customer { value, .. } => into[*value] = true,
+            Member::Number(_) | Member::Text { .. } => {}
             Member::Nested(inner) | Member::Object(inner) => shown(inner, into),
         }
     }
@@ -122,7 +156,14 @@ fn shown(members: &[Member], into: &mut [bool; VALUES.len()]) {
 /// A text in small letters without marks and escapes.
 fn plain(text: &str) -> String {
     let unmarked = text.to_lowercase().replace(['\u{301}', '\\'], "");
-    unmarked.replace('\u{e9}', "e").replace('\u{f3}', "o")
+    let letter = |sign: char| match sign {
+        '\u{e9}' => 'e',
+        '\u{f3}' => 'o',
+        '\u{2011}' => '-',
+        '\u{ff10}'..='\u{ff19}' => char::from_u32(u32::from(sign) - 0xFF10 + u32::from('0')).unwrap_or(sign),
+        _ => sign,
+    };
+    unmarked.chars().map(letter).collect()
 }
 
 fn redactors(carry_over: CarryOver) -> Vec<Redactor> {
@@ -162,11 +203,14 @@ proptest! {
         for ((_, value, _), _) in VALUES.iter().zip(is_shown).filter(|(_, is_shown)| *is_shown) {
             prop_assert!(!output.contains(&plain(value)), "{value} is left in {output}");
         }
+        if members.iter().any(|member| matches!(member, Member::Number(true))) {
+            prop_assert!(!output.contains(NUMBER), "the number is left in {output}");
+        }
     }
 
     #[test]
     fn what_follows_is_hidden_at_once(members in vec(member(), 1..8), value in 0..VALUES.len(), cuts in vec(0..4000usize, 0..6)) {
-        let mut all = vec![Member::Show(value)];
+        let mut all = vec![Member::Show { value, form: 0 }];
         all.extend(members);
         let mut cuts = cuts;
         cuts.sort_unstable();

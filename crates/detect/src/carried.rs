@@ -256,6 +256,14 @@ impl Carried {
         self.extra.may_hold(seen)
     }
 
+    /// The rule of the value that `text`, which is ASCII, is as a whole.
+    pub fn whole(&self, text: &[u8]) -> Option<RuleIx> {
+        if text.len() > LEN_MAX || self.lengths >> text.len() & 1 == 0 {
+            return None;
+        }
+        self.find_value(Hash::of(text), text).map(|value| value.rule)
+    }
+
     /// The longest value that stands at `at`, as words of their own. Costs one pass over as many bytes as the longest
     /// value has, however many there are.
     pub(crate) fn find(&self, view: &View<'_>, at: usize) -> Option<(RuleIx, Range<usize>)> {

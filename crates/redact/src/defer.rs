@@ -1,10 +1,11 @@
 //! Values that wait for evidence (see `wait.rs` for where their output waits).
 
 use crate::finding::Span;
-use crate::level::{Value, Waiting};
+use crate::level::{Scratch, Value, Waiting};
 use crate::wait::Queued;
 use crate::walk::{Stop, Walk};
 use obelus_fields::{ObjectType, Place, Told, Verdict};
+use obelus_json::StringFlags;
 use std::ops::Range;
 
 impl Walk<'_, '_> {
@@ -101,7 +102,9 @@ impl Walk<'_, '_> {
                     return;
                 }
                 if let Some(original) = &waiting.original {
-                    self.scratch.shown.add(category, rule, original);
+                    let Scratch { view, shown, .. } = &mut *self.scratch;
+                    view.read(original, StringFlags::NON_ASCII, true);
+                    shown.add(self.nesting, category, rule, view.text(original));
                 }
                 let bytes = match &waiting.original {
                     None => self.compiled.transforms.unseen(category).into(),

@@ -28,7 +28,7 @@ use crate::rules::RuleIx;
 use crate::value::{WHOLE_BYTES_MAX, count};
 use crate::walk::{Stop, Walk};
 use name::Segment;
-use obelus_detect::{Carry, Detectors, Piece};
+use obelus_detect::{Carry, Piece};
 use obelus_fields::Verdict;
 use obelus_json::map::OffsetMap;
 use obelus_json::{StringFlags, SyntaxKind};
@@ -310,15 +310,16 @@ impl Walk<'_, '_> {
         let awaited = form.objects.member(name, text, &compiled.fields);
         // A name that a rule spells out holds nothing.
         if name.is_none()
-            && Detectors::may_match(text)
+            && self.scratch.shown.may_match(text)
             && let Some(rule) = self.first_match(text)
         {
             self.replace_segment(rule, range)?;
         }
-        match awaited {
-            Some(object) => self.settle_frame(object, false),
-            None => Ok(()),
+        if let Some(object) = awaited {
+            self.settle_frame(object, false)?;
         }
+        self.scratch.shown.end_lexeme(self.nesting);
+        Ok(())
     }
 
     /// What is found in a segment of a name.
@@ -368,13 +369,18 @@ impl Walk<'_, '_> {
                     self.settle_frame(object, false)?;
                 }
             }
-            if verdict == Verdict::Scan && !open && !Detectors::may_match(self.buf) {
+            if verdict == Verdict::Scan && !open && !self.scratch.shown.may_match(self.buf) {
                 self.check_age(len)?;
+                self.scratch.shown.end_lexeme(self.nesting);
                 return Ok(len);
             }
             self.begin_string(&body, open, any(), verdict)?;
         }
-        self.go_on(body, open, any())
+        let need = self.go_on(body, open, any())?;
+        if !open {
+            self.scratch.shown.end_lexeme(self.nesting);
+        }
+        Ok(need)
     }
 
     fn judge_pair(&self) -> Verdict {

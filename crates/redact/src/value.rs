@@ -11,7 +11,7 @@ use crate::finding::Span;
 use crate::level::{Level, Scratch, Source, Value};
 use crate::rules::RuleIx;
 use crate::walk::{Stop, Walk, decode};
-use obelus_detect::{BEHIND_MAX, Category, Detectors, Piece, is_label, is_nobody};
+use obelus_detect::{BEHIND_MAX, Category, Piece, is_label, is_nobody};
 use obelus_fields::{ClassIx, Verdict};
 use obelus_json::filter::SPAN;
 use obelus_json::string::count_chars;
@@ -60,9 +60,7 @@ impl Walk<'_, '_> {
                 return self.replace_whole(&body, class, flags);
             }
             if verdict == Verdict::Scan && !open && !self.begins_json(&body) {
-                let is_plain =
-                    || self.scratch.shown.known().is_none() && !Detectors::may_match(&self.buf[body.clone()]);
-                if flags.is_empty() || is_plain() {
+                if flags.is_empty() || !self.scratch.shown.may_match(&self.buf[body.clone()]) {
                     self.check_age(body.end)?;
                     return Ok(body.end);
                 }
@@ -262,17 +260,12 @@ impl Walk<'_, '_> {
 
     /// Learns a value that stood under a sensitive name.
     pub(crate) fn show(&mut self, value: &[u8], rule: RuleIx, flags: StringFlags) {
-        let has_escapes = flags.contains(StringFlags::ESCAPE) && !self.state.is_plain();
-        let Scratch { name: text, name_map: map, shown, .. } = &mut *self.scratch;
-        if !shown.learns() || value.len() >= WHOLE_BYTES_MAX {
-            return;
+        let plain = self.state.is_plain();
+        let Scratch { view, shown, .. } = &mut *self.scratch;
+        if shown.learns() && value.len() < WHOLE_BYTES_MAX {
+            view.read(value, flags, plain);
+            shown.add(self.nesting, self.out.rules.get(rule).category, rule, view.text(value));
         }
-        let mut value = value;
-        if has_escapes {
-            decode(value, text, map);
-            value = text;
-        }
-        shown.add(self.out.rules.get(rule).category, rule, value);
     }
 
     /// Whether a value stays unread: an object id, or what a redaction left.

@@ -8,7 +8,7 @@ use crate::level::{Level, Scratch, Source, State};
 use crate::out::{Out, Refused};
 use crate::redactor::Compiled;
 use crate::rules::RuleIx;
-use obelus_detect::{Carry, Detectors, Piece};
+use obelus_detect::{Carry, Piece};
 use obelus_fields::{Name, ObjectType, Place, Reason, Subtree, Verdict};
 use obelus_json::filter::Extra;
 use obelus_json::string::unescape;
@@ -227,16 +227,22 @@ impl Walk<'_, '_> {
             {
                 let rule = self.out.rules.of_class(class);
                 self.show(&self.buf[span.clone()], rule, StringFlags::default());
-                return self.replace_number(rule, &span, true);
+                let raw = self.replace_number(rule, &span, true)?;
+                return self.found(rule, raw, Span { start: 0, end: span.len() as u64 });
             }
             Verdict::Undecided => Some(self.defer(&span, true)?),
             _ => None,
         };
         let text = &self.buf[span.clone()];
+        if verdict == Verdict::Scan
+            && let Some(rule) = self.scratch.shown.known().and_then(|known| known.whole(text))
+        {
+            return self.replace_match(rule, &span, true);
+        }
         let may_be_card = text.len() >= 12 || text.iter().any(|byte| matches!(byte, b'e' | b'E'));
         if may_be_card && let Some(rule) = self.compiled.detectors.number(text) {
             // A name for strings of another category would hide the mask of a card differently next time.
-            self.replace_number(rule, &span, verdict == Verdict::Scan)?;
+            self.replace_match(rule, &span, verdict == Verdict::Scan)?;
         }
         if let Some(id) = pending {
             self.end_deferred(id, &span, span.len() as u64)?;
@@ -244,7 +250,14 @@ impl Walk<'_, '_> {
         self.check_age(span.end)
     }
 
-    fn replace_number(&mut self, rule: RuleIx, span: &Range<usize>, is_seen: bool) -> Result<(), Stop> {
+    /// Replaces a number that is a finding as a whole, and reports it.
+    fn replace_match(&mut self, rule: RuleIx, span: &Range<usize>, is_seen: bool) -> Result<(), Stop> {
+        let raw = self.replace_number(rule, span, is_seen)?;
+        self.report_match(rule, (raw, Span { start: 0, end: span.len() as u64 }), false)
+    }
+
+    /// Replaces a number by a string; returns where it stood.
+    fn replace_number(&mut self, rule: RuleIx, span: &Range<usize>, is_seen: bool) -> Result<Span, Stop> {
         let category = self.out.rules.get(rule).category;
         let mut bytes = std::mem::take(&mut self.scratch.bytes);
         bytes.clear();
@@ -258,7 +271,7 @@ impl Walk<'_, '_> {
         let result = self.out.replace(raw, &bytes);
         self.scratch.bytes = bytes;
         result?;
-        self.found(rule, raw, Span { start: 0, end: span.len() as u64 })
+        Ok(raw)
     }
 
     /// A range of the buffer in the stream.
@@ -331,12 +344,12 @@ impl Visitor for Walk<'_, '_> {
 
     #[inline]
     fn extra(&self) -> Option<&Extra> {
-        self.scratch.shown.values.extra()
+        self.scratch.shown.extra()
     }
 
     #[inline]
     fn extra_version(&self) -> u64 {
-        self.scratch.shown.values.version()
+        self.scratch.shown.version()
     }
 
     #[inline]
@@ -361,6 +374,7 @@ impl Visitor for Walk<'_, '_> {
         }
         self.state.member = Name::default();
         self.state.member_body = None;
+        self.scratch.shown.end_lexeme(self.nesting);
         Ok(())
     }
 
@@ -379,6 +393,7 @@ impl Visitor for Walk<'_, '_> {
         }
         self.state.member = Name::default();
         self.state.member_body = None;
+        self.scratch.shown.end_lexeme(self.nesting);
         Ok(())
     }
 
@@ -404,16 +419,17 @@ impl Visitor for Walk<'_, '_> {
         self.state.member = name;
         self.state.member_body = Some((body.clone(), escaped));
         // A name that a rule spells out holds nothing.
-        if !flags.is_empty() && name.is_none() && (escaped || Detectors::may_match(raw)) {
+        if !flags.is_empty() && name.is_none() && (escaped || self.scratch.shown.may_match(raw)) {
             self.scan_name(&body, flags, hits)?;
         }
         if let Some(top) = self.state.frames.top_mut() {
             let news = name.mask() & !top.seen;
             top.seen |= news;
             if news != 0 && top.waiting > 0 {
-                return self.settle_frame(self.state.frames.depth() - 1, false);
+                self.settle_frame(self.state.frames.depth() - 1, false)?;
             }
         }
+        self.scratch.shown.end_lexeme(self.nesting);
         Ok(())
     }
 
@@ -425,16 +441,23 @@ impl Visitor for Walk<'_, '_> {
         flags: StringFlags,
         hits: Hits<'_>,
     ) -> Result<usize, Stop> {
-        self.string_value(body, matches!(part, Part::First | Part::Middle), flags, hits)
+        let open = matches!(part, Part::First | Part::Middle);
+        let need = self.string_value(body, open, flags, hits)?;
+        if !open {
+            self.scratch.shown.end_lexeme(self.nesting);
+        }
+        Ok(need)
     }
 
     #[inline]
     fn scalar(&mut self, kind: Scalar, span: Range<usize>) -> Result<(), Stop> {
         self.state.frames.begin_value();
         match kind {
-            Scalar::Literal => self.check_age(span.end),
-            Scalar::Number => self.number(span),
+            Scalar::Literal => self.check_age(span.end)?,
+            Scalar::Number => self.number(span)?,
         }
+        self.scratch.shown.end_lexeme(self.nesting);
+        Ok(())
     }
 
     #[inline]

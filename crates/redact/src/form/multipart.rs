@@ -299,7 +299,7 @@ fn disposed(value: &[u8]) -> Option<Range<usize>> {
     while at < value.len() {
         // At a semicolon.
         let equals = at + memchr::memchr(b'=', &value[at..])?;
-        let key = value[at + 1..equals].trim_ascii();
+        let key = value[at + 1..equals].trim_ascii_start();
         let quoted = value.get(equals + 1) == Some(&b'"');
         let begin = equals + 1 + usize::from(quoted);
         let len = value[begin..].iter().position(|&byte| byte == if quoted { b'"' } else { b';' });
@@ -309,8 +309,13 @@ fn disposed(value: &[u8]) -> Option<Range<usize>> {
             None => value.len(),
         };
         let end = if quoted { end } else { begin + value[begin..end].trim_ascii_end().len() };
-        // Readers differ about a backslash, a star and a second name.
-        if memchr::memchr(b'\\', &value[begin..end]).is_some() || key.eq_ignore_ascii_case(b"name*") {
+        // Readers differ about a backslash, a star in a key, blanks beside the equals sign, a quotation mark within and
+        // a second name.
+        let plain =
+            |byte: &u8| if quoted { *byte != b'\\' } else { byte.is_ascii_graphic() && *byte != b'"' };
+        if !key.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+            || !value[begin..end].iter().all(plain)
+        {
             return None;
         }
         if key.eq_ignore_ascii_case(b"name") && name.replace(begin..end).is_some() {
@@ -332,10 +337,13 @@ fn is_readable(value: &[u8]) -> bool {
     let media = parts.next().unwrap_or_default().to_ascii_lowercase();
     let readable = media.starts_with(b"text/") || media == b"application/json" || media.ends_with(b"+json");
     let known = |set: &[u8]| [&b"utf-8"[..], b"us-ascii"].iter().any(|known| set.eq_ignore_ascii_case(known));
-    readable
-        && parts.all(|part| {
-            let Some((key, set)) = part.split_at_checked(8) else { return true };
-            let set = set.strip_prefix(b"\"").and_then(|set| set.strip_suffix(b"\"")).unwrap_or(set);
-            !key.eq_ignore_ascii_case(b"charset=") || known(set)
-        })
+    // Of the parameters only the charset changes how the text is read; one that is not plainly written could be one.
+    let is_harmless = |part: &[u8]| {
+        let Some(equals) = memchr::memchr(b'=', part) else { return false };
+        let (key, set) = (part[..equals].trim_ascii(), part[equals + 1..].trim_ascii());
+        let bare = set.strip_prefix(b"\"").and_then(|set| set.strip_suffix(b"\"")).unwrap_or(set);
+        let plain = !key.contains(&b'*') && !bare.contains(&b'"');
+        plain && (!key.eq_ignore_ascii_case(b"charset") || known(bare))
+    };
+    readable && parts.filter(|part| !part.is_empty()).all(is_harmless)
 }
