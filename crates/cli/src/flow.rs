@@ -222,6 +222,7 @@ fn advice(kind: ErrorKind, format: Format) -> &'static str {
         (ErrorKind::Path, Format::Form | Format::Multipart) => {
             "split the form: its names take too much to remember"
         }
+        (ErrorKind::Document, _) => "say --carry-over forward, which reads it once, or give documents apart",
         (ErrorKind::Hold | ErrorKind::Path, _) => "shorten the member name or number",
         _ => "run it again",
     }
@@ -238,6 +239,7 @@ mod tests {
         assert!(!advice(syntax, Format::Sequence).contains("ndjson"));
         assert!(advice(ErrorKind::Encoding, Format::Json).contains("UTF-8"));
         assert!(advice(ErrorKind::Hold, Format::Json).contains("shorten"));
+        assert!(advice(ErrorKind::Document, Format::Json).contains("--carry-over forward"));
     }
 
     #[test]
