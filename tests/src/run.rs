@@ -168,6 +168,20 @@ pub fn watch(redactor: &Redactor, input: &[u8], mut left: impl FnMut(usize, &[u8
     collector.ran
 }
 
+/// Whether what has left after each byte is the beginning of what leaves in the end.
+///
+/// # Errors
+/// Says where it is not.
+pub fn check_final(redactor: &Redactor, input: &[u8], whole: &Ran) -> Result<(), String> {
+    let mut fault = Ok(());
+    watch(redactor, input, |at, left| {
+        if !whole.output.starts_with(left) {
+            fault = Err(format!("after byte {at}: {}", left.escape_ascii()));
+        }
+    });
+    fault
+}
+
 fn own(error: PushError<Infallible>) -> Error {
     match error {
         PushError::Redact(error) => error,

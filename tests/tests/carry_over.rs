@@ -120,20 +120,16 @@ fn write(members: &[Member], out: &mut String) {
             }
             Member::Nested(inner) => {
                 let mut text = String::new();
-                write_members(inner, &mut text);
+                write(inner, &mut text);
                 write!(out, "\"body\":{}", quoted(&text)).expect("a string takes all");
             }
             Member::Object(inner) => {
                 out.push_str("\"inner\":");
-                write_members(inner, out);
+                write(inner, out);
             }
         }
     }
     out.push('}');
-}
-
-fn write_members(members: &[Member], out: &mut String) {
-    write(members, out);
 }
 
 fn document(members: &[Member]) -> String {

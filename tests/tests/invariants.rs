@@ -120,13 +120,8 @@ proptest! {
         let input = document(&bytes);
         let whole = run::whole(label(), &input);
         let planted: Vec<String> = PLANTED.iter().map(|value| fill(value)).collect();
-        let mut fault = None;
-        run::watch(label(), &input, |at, left| {
-            if !whole.output.starts_with(left) {
-                fault = Some(format!("after byte {at}: {}", left.escape_ascii()));
-            }
-        });
-        prop_assert_eq!(fault, None, "{} {:?}", shown(&input), whole);
+        let is_final = run::check_final(label(), &input, &whole);
+        prop_assert_eq!(is_final, Ok(()), "{} {:?}", shown(&input), whole);
         for value in planted {
             let plain = run::find(&whole.output, value.as_bytes());
             prop_assert_eq!(plain, None, "{} {} {:?}", value, shown(&input), whole);

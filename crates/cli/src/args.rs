@@ -112,7 +112,7 @@ pub(crate) struct ChoiceArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) level: LevelArg,
     /// Where a value shown under a sensitive name is hidden besides: nowhere, in what follows in the same document, or
-    /// in the whole document, which is then held (32 MiB at most) and read twice
+    /// in the whole document, which is then held (32 MiB at most) and read twice. Plain text shows no names
     #[arg(long, value_enum, default_value_t)]
     pub(crate) carry_over: CarryOverArg,
 }

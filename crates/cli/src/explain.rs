@@ -49,7 +49,7 @@ pub(crate) fn explain(
         PushError::Sink(never) => match never {},
     })?;
     if why.told.is_empty() {
-        if !matches!(format, Format::Text | Format::Form) && !stands_in(path, &text) {
+        if !matches!(format, Format::Text | Format::Form | Format::Multipart) && !stands_in(path, &text) {
             let line =
                 format!("{}: no value at that path: `obelus scan` shows the paths of findings", input.name);
             return Err(Failure::data(line));

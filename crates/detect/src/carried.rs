@@ -45,7 +45,8 @@ pub struct Carried {
     /// How values begin, and how long they are. May speak of some that are forgotten.
     heads: [u64; HEAD_BITS / 64],
     lengths: u128,
-    /// The first value of each chain of those whose hashes fall together, counted from one.
+    /// The first value of each chain of those whose hashes fall together, counted from one; none before the first
+    /// value.
     chains: Box<[u16]>,
     /// Which value gives way next, once there is no room.
     oldest: usize,
@@ -84,7 +85,7 @@ impl Hash {
     /// One of `count` slots, a power of two.
     #[inline]
     fn slot(self, count: usize) -> usize {
-        usize::try_from(self.0 >> 40).unwrap_or(0) & (count - 1)
+        usize::try_from(self.0 >> 40).unwrap_or(0) & count.saturating_sub(1)
     }
 }
 
@@ -98,8 +99,7 @@ impl Carried {
             len: 0,
             heads: [0; HEAD_BITS / 64],
             lengths: 0,
-            chains: vec![0; if len_max > 0 { (2 * len_max).next_power_of_two() } else { 0 }]
-                .into_boxed_slice(),
+            chains: Box::default(),
             oldest: 0,
             stale: 0,
             len_max,
@@ -172,12 +172,13 @@ impl Carried {
     /// Keeps `value`, decoded text found by `rule`, unless it is too short, too long or too common to be told from
     /// other text.
     pub fn add(&mut self, category: Category, rule: RuleIx, value: &[u8]) {
-        if self.len_max == 0 || value.len() > LEN_MAX {
+        // A letter with a mark takes two bytes.
+        if self.len_max == 0 || value.len() > 2 * LEN_MAX {
             return;
         }
         let mut folded = std::mem::take(&mut self.folded);
         fold_into(value, &mut folded);
-        if folded.len() >= HEAD_LEN
+        if (HEAD_LEN..=LEN_MAX).contains(&folded.len())
             && is_telling(category, &folded)
             && self.find_value(Hash::of(&folded), &folded).is_none()
         {
@@ -195,11 +196,14 @@ impl Carried {
     /// The values that a hash may belong to.
     fn chain(&self, hash: Hash) -> impl Iterator<Item = usize> {
         let place = |next: u16| usize::from(next).checked_sub(1);
-        let first = place(self.chains[hash.slot(self.chains.len())]);
+        let first = self.chains.get(hash.slot(self.chains.len())).copied().and_then(place);
         std::iter::successors(first, move |&at| place(self.values[at].next))
     }
 
     fn insert(&mut self, folded: &[u8], rule: RuleIx) {
+        if self.chains.is_empty() {
+            self.chains = vec![0; (2 * self.len_max).next_power_of_two()].into_boxed_slice();
+        }
         let at = if self.len < self.len_max {
             self.len += 1;
             self.len - 1

@@ -116,6 +116,18 @@ impl Window {
         Window { sets: all }
     }
 
+    /// A window whose first five bytes are each among those given and whose others may be anything.
+    pub const fn among(heads: [&[u8]; 5]) -> Window {
+        let [first, second, third, fourth, fifth] = heads;
+        Window::head(&[
+            ByteSet::of(first),
+            ByteSet::of(second),
+            ByteSet::of(third),
+            ByteSet::of(fourth),
+            ByteSet::of(fifth),
+        ])
+    }
+
     /// A window for a literal: its first five bytes and those at 7, 9 and 10 if it is as long as that.
     pub const fn literal(text: &[u8]) -> Window {
         let mut all = [ByteSet::ANY; 8];

@@ -343,7 +343,7 @@ impl Walk<'_, '_> {
         self.out.replace(span, shown.as_bytes())?;
         let start = count(&self.buf[..range.start], true);
         let chars = Span { start, end: start + count(&self.buf[range.clone()], true) };
-        self.found(rule, span, chars)
+        self.report_match(rule, (span, chars), false)
     }
 
     /// Reads the value of a pair, or the part of it that is the buffer's first `len` bytes. Returns from where on it

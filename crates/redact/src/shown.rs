@@ -136,7 +136,7 @@ impl Shown {
         self.values.known()
     }
 
-    /// How the values begin, for the filter, and a number that changes with them.
+    /// How the values begin, for the filter.
     #[inline]
     pub(crate) fn extra(&self) -> Option<&Extra> {
         self.values.extra()

@@ -2,7 +2,8 @@
 //!
 //! Only what cannot be settled yet is held between pushes: an open member name or number, the end of an open
 //! string value, the first bytes of the stream. When more arrives, the hold grows by a little of it, until the
-//! engine gets past what was held; from there on the chunk itself is read, without a copy.
+//! engine gets past what was held; from there on the chunk itself is read, without a copy. What is to be read twice is
+//! held whole, up to a limit.
 //!
 //! Invariants between calls:
 //!  (a) `hold` holds the input from `base` on; input before `base` is done with.

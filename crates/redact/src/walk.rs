@@ -203,7 +203,7 @@ impl Walk<'_, '_> {
             let chars = Span { start: before, end: before + crate::value::count(&name[start..end], false) };
             let span =
                 Span { start: self.source.start(body.start + start), end: self.source.end(body.start + end) };
-            self.found(found.rule, span, chars)?;
+            self.report_match(found.rule, (span, chars), false)?;
         }
         Ok(())
     }
@@ -234,13 +234,13 @@ impl Walk<'_, '_> {
             _ => None,
         };
         let text = &self.buf[span.clone()];
-        if verdict == Verdict::Scan
-            && let Some(rule) = self.scratch.shown.known().and_then(|known| known.whole(text))
-        {
-            return self.replace_match(rule, &span, true);
-        }
         let may_be_card = text.len() >= 12 || text.iter().any(|byte| matches!(byte, b'e' | b'E'));
-        if may_be_card && let Some(rule) = self.compiled.detectors.number(text) {
+        let card = if may_be_card { self.compiled.detectors.number(text) } else { None };
+        let rule = match card {
+            None => self.carried_number(verdict, &span)?,
+            card => card,
+        };
+        if let Some(rule) = rule {
             // A name for strings of another category would hide the mask of a card differently next time.
             self.replace_match(rule, &span, verdict == Verdict::Scan)?;
         }
@@ -248,6 +248,18 @@ impl Walk<'_, '_> {
             self.end_deferred(id, &span, span.len() as u64)?;
         }
         self.check_age(span.end)
+    }
+
+    /// The rule of a value that the document has shown and that a number is, unless an allow-list lets it stay. What an
+    /// allow-list let stay under its name is not asked again.
+    fn carried_number(&mut self, verdict: Verdict, span: &Range<usize>) -> Result<Option<RuleIx>, Stop> {
+        let known = self.scratch.shown.known().and_then(|known| known.whole(&self.buf[span.clone()]));
+        let (Some(rule), Verdict::Scan | Verdict::Undecided) = (known, verdict) else { return Ok(None) };
+        let allowed = match self.out.rules.class(rule, &self.compiled.fields) {
+            Some(class) => self.allow_number(class, span)?,
+            None => false,
+        };
+        Ok(if allowed { None } else { Some(rule) })
     }
 
     /// Replaces a number that is a finding as a whole, and reports it.

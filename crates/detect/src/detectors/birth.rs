@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use obelus_json::filter::{ByteSet, Window};
+use obelus_json::filter::Window;
 
 use super::number_at;
 use crate::Category;
@@ -89,15 +89,15 @@ pub(super) const DETECTORS: &[Detector] = &[
         rank: 90,
         level: Level::Likely,
         triggers: Triggers::Windows(&[
-            cue([b"bB", b"oO", b"rR", b"nN", b" :=.,\n-"]),
-            cue([b"bB", b"iI", b"rR", b"tT", b"hH"]),
-            cue([b"bB", b"oO", b"rR", b"eE", b"nN"]),
-            cue([b"bB", b"oO", b"oO", b"rR", b"tT"]),
-            cue([b"bB", b"uU", b"rR", b"tT", b"sS"]),
-            cue([b"cC", b"iI", b"mM", b"iIeE", b"eEnN"]),
-            cue([b"dD", b"oO.", b"bBoO", b" :=.)(", b"0123456789 (:=bBJFMASOND"]),
+            Window::among([b"bB", b"oO", b"rR", b"nN", b" :=.,\n-"]),
+            Window::among([b"bB", b"iI", b"rR", b"tT", b"hH"]),
+            Window::among([b"bB", b"oO", b"rR", b"eE", b"nN"]),
+            Window::among([b"bB", b"oO", b"oO", b"rR", b"tT"]),
+            Window::among([b"bB", b"uU", b"rR", b"tT", b"sS"]),
+            Window::among([b"cC", b"iI", b"mM", b"iIeE", b"eEnN"]),
+            Window::among([b"dD", b"oO.", b"bBoO", b" :=.)(", b"0123456789 (:=bBJFMASOND"]),
             // The accent of `né`, without the upper bit of its bytes.
-            cue([b"nN", b"C", b")", b" e", b"l "]),
+            Window::among([b"nN", b"C", b")", b" e", b"l "]),
         ]),
         behind: 8,
         ahead: 96,
@@ -120,8 +120,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         rank: 20,
         level: Level::Possible,
         triggers: Triggers::Windows(&[
-            cue([b"aA", b"gG", b"eE", b" :=", b" :=0123456789"]),
-            cue([b"y", b"e", b"a", b"r", b"s"]),
+            Window::among([b"aA", b"gG", b"eE", b" :=", b" :=0123456789"]),
+            Window::among([b"y", b"e", b"a", b"r", b"s"]),
         ]),
         behind: 8,
         ahead: 16,
@@ -132,18 +132,6 @@ pub(super) const DETECTORS: &[Detector] = &[
         find: Find::Code(find_age),
     },
 ];
-
-const fn cue(head: [&[u8]; 5]) -> Window {
-    let [first, second, third, fourth, fifth] = head;
-    let sets = [
-        ByteSet::of(first),
-        ByteSet::of(second),
-        ByteSet::of(third),
-        ByteSet::of(fourth),
-        ByteSet::of(fifth),
-    ];
-    Window::head(&sets)
-}
 
 fn find_birth(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let (label, offset) = LABELS.iter().find(|(label, offset)| {

@@ -66,18 +66,6 @@ const fn worded(head: [&[u8]; 4], next: ByteSet) -> Window {
     }
 }
 
-const fn suffix(head: [&[u8]; 5]) -> Window {
-    let [first, second, third, fourth, fifth] = head;
-    let sets = [
-        ByteSet::of(first),
-        ByteSet::of(second),
-        ByteSet::of(third),
-        ByteSet::of(fourth),
-        ByteSet::of(fifth),
-    ];
-    Window::head(&sets)
-}
-
 pub(super) const DETECTORS: &[Detector] = &[
     Detector {
         id: "phone-labelled",
@@ -148,8 +136,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         rank: 95,
         level: Level::Likely,
         triggers: Triggers::Windows(&[
-            suffix([b"oO", b"fF", b"fF", b"iI", b"cC"]),
-            suffix([b"mM", b"oO", b"bB", b"iI", b"lL"]),
+            Window::among([b"oO", b"fF", b"fF", b"iI", b"cC"]),
+            Window::among([b"mM", b"oO", b"bB", b"iI", b"lL"]),
             Window::head(&[
                 ByteSet::of(b"fF"),
                 ByteSet::of(b"aA"),

@@ -216,10 +216,10 @@ impl Walk<'_, '_> {
     /// Puts labels in place of what is found in the buffer, a text that belongs to no member.
     fn label_matches(&mut self) -> Result<(), Stop> {
         self.state.frames.reset(b"");
-        let Scratch { view, matches, .. } = &mut *self.scratch;
+        let Scratch { view, matches, shown, .. } = &mut *self.scratch;
         view.read(self.buf, any(), true);
         matches.clear();
-        let piece = Piece { text: view.text(self.buf), ..Piece::default() };
+        let piece = Piece { text: view.text(self.buf), carried: shown.known(), ..Piece::default() };
         self.compiled.detectors.scan(self.compiled.arch, piece, &mut Carry::default(), matches);
         for idx in 0..self.scratch.matches.len() {
             let (found, view) = (self.scratch.matches[idx], &self.scratch.view);
@@ -228,7 +228,8 @@ impl Walk<'_, '_> {
             let label = self.out.rules.get(found.rule).category.label();
             self.out.replace(span, label.as_bytes())?;
             let start = count(&self.buf[..range.start], true);
-            self.found(found.rule, span, Span { start, end: start + count(&self.buf[range], true) })?;
+            let chars = Span { start, end: start + count(&self.buf[range], true) };
+            self.report_match(found.rule, (span, chars), false)?;
         }
         Ok(())
     }
