@@ -55,6 +55,7 @@ categories! {
     Location "location" "A place or coordinates of a person.",
     DeviceId "device-id" "Something that tells one device or browser from others.",
     OtherPersonal "other-personal" "Personal data of another kind.",
+    TokenLike "token-like" "Text of the form of a token, whether it is one or not; found only where tokens are made.",
 }
 
 impl fmt::Display for Category {

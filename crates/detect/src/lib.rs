@@ -41,8 +41,10 @@ mod fold;
 mod generalise;
 mod label;
 mod mask;
+mod reach;
 mod scan;
 mod tables;
+pub mod token;
 mod view;
 
 pub use carried::Carried;

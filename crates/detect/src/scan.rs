@@ -13,8 +13,8 @@
 //!   and the detector read there, the candidate is undecided, and so is everything behind it (`known`).
 //! * Matches that overlap are one cluster: one finding that covers them all. A cluster that has become
 //!   [`CLUSTER_LEN`] long takes in no more; matches that stick out of it begin the next one.
-//! * No candidate at or behind `known` can match anything before `known - BEHIND_MAX`: clusters that end
-//!   before that are final. The rest is released for another time, from the first cluster that is not final.
+//! * No candidate at or behind `known` can match anything before what [`reach`] says: clusters that end before
+//!   that are final. The rest is released for another time, from the first cluster that is not final.
 //!
 //! Invariants:
 //!  (a) A match found again that begins before `from` is covered already, by what was reported or by `Carry`.
@@ -28,10 +28,11 @@ use obelus_json::filter::{BUCKETS, ByteSet, Exact, Filter, OFFSETS, SPAN, Seen, 
 
 use crate::buckets;
 use crate::carried::{self, Carried};
-use crate::detector::{BEHIND_MAX, Detector, Find, NEVER, Triggers};
+use crate::detector::{Detector, Find, NEVER, Triggers};
 use crate::detectors::national::Kinds;
 use crate::detectors::{self, ALL, token_skip};
 use crate::encoded::{self, Encoding};
+use crate::reach::reach;
 use crate::view::{Class, View};
 
 /// The length from which a cluster takes in no more matches.
@@ -298,7 +299,7 @@ impl Detectors {
     /// Appends all matches that begin behind `from`; returns up to where every candidate is decided.
     fn collect(&self, arch: Arch, piece: Piece<'_>, out: &mut Vec<Match>) -> usize {
         let Piece { text, from, open, .. } = piece;
-        let mut known = if open { text.len().saturating_sub(SPAN - 1) } else { text.len() };
+        let mut known = if open { self.begun(piece) } else { text.len() };
         if let Some(carried) = piece.carried
             && !text.is_ascii()
         {
@@ -317,6 +318,29 @@ impl Detectors {
             });
         });
         known
+    }
+
+    /// Where the first window may hold that reaches over the end of the text.
+    fn begun(&self, piece: Piece<'_>) -> usize {
+        let text = piece.text;
+        let tail = text.len().saturating_sub(SPAN - 1);
+        let begins = |at: &usize| {
+            let in_word = is_in_word(text, *at);
+            self.buckets.iter().any(|bucket| {
+                let held = bucket.windows.windows_begun(&text[*at..]);
+                let bounded = bucket.bounded[usize::from(text[*at] & 0x7F)];
+                (if in_word { held & !bounded } else { held }) != 0
+            })
+        };
+        match piece.carried {
+            Some(_) => tail,
+            None => (tail..text.len()).find(begins).unwrap_or(text.len()),
+        }
+    }
+
+    /// Up to where an open text without candidates is settled.
+    pub fn settled(&self, piece: Piece<'_>) -> usize {
+        release(piece, self.begun(piece))
     }
 
     /// Asks one detector about one position.
@@ -341,7 +365,8 @@ impl Detectors {
         if open && span.end == text.len() && !text[span.end - 1].is_ascii() {
             return Answer::Undecided;
         }
-        let (start, end) = (char_start_from(text, span.start), char_start_to(text, span.end));
+        let begin = no_earlier(text, span.start, at);
+        let (start, end) = (char_start_from(text, begin), char_start_to(text, span.end));
         if start < end { Answer::Match(Match { start, end, rule, goes_on }) } else { Answer::Nothing }
     }
 
@@ -363,7 +388,13 @@ impl Detectors {
         let found = out.iter().find_map(|found| Some((found.rule, decoded.source(found.start..found.end)?)));
         match found {
             Some((rule, span)) if span.start >= from && span.start < span.end => {
-                Answer::Match(Match { start: span.start, end: span.end, rule, goes_on: false })
+                let begin = no_earlier(text, span.start, at);
+                Answer::Match(Match {
+                    start: char_start_from(text, begin),
+                    end: span.end,
+                    rule,
+                    goes_on: false,
+                })
             }
             _ => Answer::Nothing,
         }
@@ -391,7 +422,7 @@ impl Detectors {
                 cluster.take(out[next], self);
                 next += 1;
             }
-            if piece.open && (cluster.undecided || cluster.end + BEHIND_MAX > known) {
+            if piece.open && (cluster.undecided || cluster.end > reach(piece.text, known)) {
                 carry.0 = cluster.inheritance;
                 // A candidate not yet decided may match from before the cluster on, but not what was inherited.
                 return cluster.start.min(release(piece, known));
@@ -601,8 +632,15 @@ fn release(piece: Piece<'_>, known: usize) -> usize {
     if !piece.open {
         return piece.text.len();
     }
-    let at = known.saturating_sub(BEHIND_MAX).max(piece.from.min(piece.text.len()));
+    let at = reach(piece.text, known).max(piece.from.min(piece.text.len()));
     char_start_to(piece.text, at).max(piece.from)
+}
+
+/// `start`, or how far a match may reach back from `at`. The word at `at` always may.
+#[inline]
+fn no_earlier(text: &[u8], start: usize, at: usize) -> usize {
+    let has_space = || text[start..at].iter().any(|byte| *byte <= b' ');
+    if start < at && has_space() { start.max(reach(text, at)) } else { start }
 }
 
 /// `pos`, or where the next character begins.

@@ -22,6 +22,10 @@ pub enum Transform {
     /// Something less exact: the year of a date of birth, the country of an address, the network of an IP
     /// address. The label where nothing of the kind can be told.
     Generalise,
+    /// What the caller's sink makes of it, so that it can be turned back; the label where the sink makes nothing. Not
+    /// to be had in rule files.
+    #[serde(skip)]
+    Token,
 }
 
 /// What becomes of the findings of one category.

@@ -194,6 +194,15 @@ impl Exact {
     }
 }
 
+impl Exact {
+    /// Which windows hold as far as `text` goes, of one byte at least.
+    pub fn windows_begun(&self, text: &[u8]) -> u64 {
+        let tables = self.tables.iter().zip(OFFSETS);
+        let seen = tables.filter_map(|(table, offset)| Some(table[usize::from(*text.get(offset)? & 0x7F)]));
+        seen.fold(u64::MAX, |all, bits| all & bits)
+    }
+}
+
 /// What the filter and the words of a block say.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Candidates {

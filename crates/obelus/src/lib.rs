@@ -101,6 +101,6 @@
 
 pub use obelus_redact::{
     Arch, BuildError, Builder, By, CarryOver, Category, Described, Error, ErrorKind, Finding, Format, Level,
-    Limits, NullSink, PackError, Profile, PushError, Reason, Redactor, RuleInfo, Sink, Span, Stream,
-    SyntaxKind, Transform, UnknownCategory, WriteSink, rule_files,
+    Limits, NullSink, PackError, Profile, PushError, Reading, Reason, Redactor, RuleInfo, Sink, Span, Stream,
+    SyntaxKind, Transform, UnknownCategory, WriteSink, rule_files, token,
 };

@@ -2,6 +2,7 @@
 
 use crate::finding::Span;
 use crate::hash::Hasher;
+use crate::positions::Reading;
 use crate::rules::{RuleIx, Rules};
 use crate::value::count;
 use crate::walk::{Stop, Walk};
@@ -66,9 +67,17 @@ impl Allowed {
                 });
             }
         }
+        let mut allowed = Allowed { entries, hasher, guard: None };
+        if !allowed.entries.is_empty() {
+            allowed.guard();
+        }
+        Ok(allowed)
+    }
+
+    /// Makes ready for telling what may never stay.
+    pub(crate) fn guard(&mut self) {
         let guard = || Detectors::new(|detector| NEVER_ALLOWED.contains(&detector.category));
-        let guard = (!entries.is_empty()).then(guard);
-        Ok(Allowed { entries, hasher, guard })
+        self.guard.get_or_insert_with(guard);
     }
 
     /// Whether nothing may stay, which is the case most runs have.
@@ -115,6 +124,14 @@ impl Allowed {
 }
 
 impl Walk<'_, '_> {
+    /// Whether a finding stays because of its place, and covers nothing that may never stay.
+    #[inline]
+    pub(crate) fn exempts(&self, category: Category, source: &[u8], found: &Match) -> bool {
+        self.spot().reading == Reading::Exempt
+            && !NEVER_ALLOWED.contains(&category)
+            && !self.compiled.allowed.covers_more(self.compiled.arch, self.scratch.view.text(source), found)
+    }
+
     /// Whether a short value may stay although a rule over names holds; if so reports it. The detectors still read
     /// it.
     pub(crate) fn allow_value(

@@ -2,6 +2,7 @@
 
 use crate::finding::Span;
 use crate::level::{Scratch, Value, Waiting};
+use crate::surrogate;
 use crate::wait::Queued;
 use crate::walk::{Stop, Walk};
 use obelus_fields::{ObjectType, Place, Told, Verdict};
@@ -113,7 +114,8 @@ impl Walk<'_, '_> {
                         if waiting.is_number {
                             self.push_quote(&mut bytes);
                         }
-                        self.compiled.transforms.render(category, original, &mut bytes);
+                        let found = (category, original.as_slice());
+                        surrogate::render(self.compiled, self.out, self.nesting, found, &mut bytes);
                         if waiting.is_number {
                             self.push_quote(&mut bytes);
                         }

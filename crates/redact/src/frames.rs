@@ -5,6 +5,7 @@
 //! pointer (RFC 6901) is kept as text: each container adds its segment when it opens; the segment of the current
 //! member or element is added when a finding asks for it, or when the buffer with the name goes away.
 
+use crate::positions::Spot;
 use obelus_fields::{ClassIx, Name, ObjectType, Place, Told};
 
 /// One open container.
@@ -39,6 +40,8 @@ pub(crate) struct Frame {
     pub(crate) in_scope: bool,
     /// Values of this object that wait.
     pub(crate) waiting: u32,
+    /// How it is read.
+    pub(crate) spot: Spot,
 }
 
 /// The stack of frames of one nesting level, with the pointer.
@@ -50,9 +53,22 @@ pub(crate) struct Frames {
     root_len: usize,
     /// Whether the pointer ends with the current member's or element's segment.
     has_leaf: bool,
+    /// How the document is read at its root.
+    root: Spot,
 }
 
 impl Frames {
+    /// Says how documents are read.
+    pub(crate) fn begin_at(&mut self, root: Spot) {
+        self.root = root;
+    }
+
+    /// How the container at the top is read, or the root.
+    #[inline]
+    pub(crate) fn spot(&self) -> Spot {
+        self.stack.last().map_or(self.root, |top| top.spot)
+    }
+
     /// Begins anew under `root`, the pointer to the level's root.
     pub(crate) fn reset(&mut self, root: &[u8]) {
         self.stack.clear();
@@ -194,6 +210,7 @@ impl Frames {
             child: ObjectType::UNKNOWN,
             in_scope: false,
             waiting: 0,
+            spot: Spot::default(),
         };
         frame.subtree = self.top().and_then(|top| top.subtree);
         if let Some(around) = self.object() {

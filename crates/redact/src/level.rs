@@ -2,6 +2,7 @@
 
 use crate::form::Form;
 use crate::frames::Frames;
+use crate::positions::Spot;
 use crate::shown::Shown;
 use crate::view::View;
 use obelus_detect::{Carry, Match};
@@ -60,6 +61,8 @@ pub(crate) struct State {
     pub(crate) member: Name,
     /// Where that name stands in the current buffer, and whether it has escapes.
     pub(crate) member_body: Option<(Range<usize>, bool)>,
+    /// How the member's value is read.
+    pub(crate) member_spot: Spot,
     pub(crate) value: Value,
     /// The pending entry of the string value being read.
     pub(crate) deferred: Option<u64>,

@@ -34,11 +34,13 @@ mod frames;
 mod hash;
 mod level;
 mod out;
+mod positions;
 mod redactor;
 mod rules;
 mod shown;
 mod sink;
 mod stream;
+mod surrogate;
 mod transform;
 mod value;
 mod view;
@@ -50,11 +52,14 @@ pub use finding::{Finding, Span};
 pub use obelus_detect::{Category, Level, UnknownCategory};
 pub use obelus_fields::{By, Described, PackError, Profile, Reason, Transform};
 pub use obelus_json::{Arch, SyntaxKind};
+pub use positions::Reading;
 pub use redactor::{BuildError, Builder, Format, Limits, Redactor};
 pub use rules::RuleInfo;
 pub use shown::CarryOver;
 pub use sink::{NullSink, Sink, WriteSink};
 pub use stream::Stream;
+
+pub use obelus_detect::token;
 
 pub mod rule_files {
     //! Rule files by themselves: their form, their examples, and the built-in ones.

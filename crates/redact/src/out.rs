@@ -9,6 +9,7 @@ use crate::form::encode;
 use crate::rules::{RuleIx, Rules};
 use crate::sink::Sink;
 use crate::wait::{Queue, Queued};
+use obelus_detect::Category;
 use obelus_fields::Reason;
 use std::borrow::Cow;
 
@@ -21,6 +22,7 @@ pub(crate) trait Pieces {
     fn keep(&mut self, input: &[u8]) -> Result<(), Refused>;
     fn put(&mut self, bytes: &[u8]) -> Result<(), Refused>;
     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Refused>;
+    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool;
     fn wants_findings(&self) -> bool;
     fn wants_reasons(&self) -> bool;
 }
@@ -54,6 +56,10 @@ impl<S: Sink> Pieces for Adapter<'_, S> {
     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Refused> {
         let result = self.sink.found(finding);
         self.settle(result)
+    }
+
+    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        self.sink.surrogate(category, value, out)
     }
 
     fn wants_findings(&self) -> bool {

@@ -3,9 +3,10 @@
 use crate::allow::{Allowed, Unusable};
 use crate::error::{Error, PushError};
 use crate::hash::{HashKey, Hasher, KEY_BYTES_MIN};
+use crate::positions::{Positions, Reading};
 use crate::rules::{RuleInfo, Rules};
 use crate::shown::CarryOver;
-use crate::stream::Stream;
+use crate::stream::{Owner, Stream};
 use crate::transform::Transforms;
 use obelus_detect::{Category, Detectors, Level, is_count};
 use obelus_fields::{
@@ -14,6 +15,7 @@ use obelus_fields::{
 };
 use obelus_json::Arch;
 use std::fmt;
+use std::sync::Arc;
 
 /// What the input is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -94,6 +96,7 @@ pub(crate) struct Compiled {
     pub(crate) limits: Limits,
     pub(crate) arch: Arch,
     pub(crate) carry_over: CarryOver,
+    pub(crate) positions: Positions,
 }
 
 impl fmt::Debug for Compiled {
@@ -146,7 +149,12 @@ impl Redactor {
 
     /// Opens a stream. Cheap: allocates only when input is held.
     pub fn stream(&self) -> Stream<'_> {
-        Stream::new(self)
+        Stream::new(Owner::Lent(self))
+    }
+
+    /// The same for a stream that outlives the place where it is opened, such as one of a task.
+    pub fn shared_stream(self: &Arc<Self>) -> Stream<'static> {
+        Stream::new(Owner::Shared(Arc::clone(self)))
     }
 
     /// Every rule that may find something.
@@ -185,6 +193,8 @@ pub struct Builder {
     /// If not empty: the detectors asked.
     detectors: Vec<String>,
     carry_over: CarryOver,
+    /// Paths and how to read there.
+    positions: Vec<(String, Reading)>,
 }
 
 impl Builder {
@@ -276,6 +286,13 @@ impl Builder {
         self
     }
 
+    /// Says how values are read at a path of JSON documents and everywhere below: members by name, `*` for any member
+    /// or element (`/tools/*/name`). JSON in strings is read as elsewhere.
+    pub fn position(&mut self, path: &str, reading: Reading) -> &mut Builder {
+        self.positions.push((path.to_owned(), reading));
+        self
+    }
+
     /// Compiles.
     ///
     /// # Errors
@@ -313,14 +330,24 @@ impl Builder {
         }
         let is_asked = |id: &str| self.detectors.is_empty() || self.detectors.iter().any(|asked| asked == id);
         let detectors = Detectors::new(|detector| {
-            is_on(detector.category) && detector.level >= level_of(detector.category) && is_asked(detector.id)
+            is_on(detector.category)
+                && (detector.category != Category::TokenLike || transforms.makes_tokens())
+                && detector.level >= level_of(detector.category)
+                && is_asked(detector.id)
         });
         let classes_on: Vec<bool> = fields.classes().iter().map(|class| is_on(class.category)).collect();
         if detectors.detectors().is_empty() && !classes_on.contains(&true) {
             return Err(BuildError(BuildErrorKind::NoRule));
         }
         let rules = Rules::new(&detectors, &fields);
-        let allowed = self.allowed(&rules, hasher)?;
+        let mut positions = Positions::default();
+        for (path, reading) in &self.positions {
+            positions.add(path, *reading)?;
+        }
+        let mut allowed = self.allowed(&rules, hasher)?;
+        if positions.exempts() {
+            allowed.guard();
+        }
         let compiled = Compiled {
             detectors,
             fields,
@@ -331,6 +358,7 @@ impl Builder {
             limits: self.limits,
             arch: self.arch.unwrap_or_else(Arch::detect),
             carry_over: self.carry_over,
+            positions,
         };
         Ok(Redactor { compiled, rules })
     }
@@ -359,9 +387,15 @@ enum BuildErrorKind {
     NoHashKey,
     ShortHashKey,
     UnknownDetector(String),
+    Position(String),
 }
 
 impl BuildError {
+    /// A path that is none.
+    pub(crate) fn position(path: &str) -> BuildError {
+        BuildError(BuildErrorKind::Position(path.to_owned()))
+    }
+
     /// Whether the key of [`Transform::Hash`] is missing or too short.
     pub fn is_about_hash_key(&self) -> bool {
         matches!(self.0, BuildErrorKind::NoHashKey | BuildErrorKind::ShortHashKey)
@@ -384,6 +418,9 @@ impl fmt::Display for BuildError {
             }
             BuildErrorKind::UnknownDetector(id) => {
                 write!(f, "no detector has the id {id}: `Redactor::rules` lists those that exist")
+            }
+            BuildErrorKind::Position(path) => {
+                write!(f, "`{path}` is no path of a position: write `/`, then names and `*` with `/` between")
             }
             BuildErrorKind::NoHashKey => f.write_str("hashes need a key, and none is given"),
             BuildErrorKind::ShortHashKey => {

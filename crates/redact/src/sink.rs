@@ -1,6 +1,7 @@
 //! Where output goes.
 
 use crate::Finding;
+use obelus_detect::Category;
 use std::convert::Infallible;
 use std::io;
 
@@ -22,6 +23,16 @@ pub trait Sink {
     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Self::Error> {
         let _ = finding;
         Ok(())
+    }
+
+    /// Appends what stands in place of a value whose category has the transform
+    /// [`Token`](crate::Transform::Token), and says whether it did; the label stands there otherwise. `value` is the
+    /// decoded text; what is appended is text as well, and is escaped for its place.
+    ///
+    /// Where tokens are made, text of their form is asked about too, as [`Category::TokenLike`].
+    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        let _ = (category, value, out);
+        false
     }
 
     /// Whether `found` does anything. If not, the engine need not make findings, which takes time where there

@@ -20,8 +20,11 @@ use crate::redactor::{Format, Redactor};
 use crate::shown::{CarryOver, Shown};
 use crate::sink::{NullSink, Sink};
 use crate::walk::{Stop, Walk};
+use obelus_detect::Category;
 use obelus_json::{Cause, Mode, StringFlags, SyntaxKind, Wants};
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// By how much the hold grows at least.
 const GROW_BYTES: usize = 4096;
@@ -31,7 +34,7 @@ const START_BYTES: usize = 4;
 
 /// The state of one document flow. Bounded in memory whatever comes.
 pub struct Stream<'r> {
-    redactor: &'r Redactor,
+    redactor: Owner<'r>,
     level: Level,
     scratch: Scratch,
     emitted: Emitted,
@@ -58,17 +61,19 @@ impl fmt::Debug for Stream<'_> {
 }
 
 impl<'r> Stream<'r> {
-    pub(crate) fn new(redactor: &'r Redactor) -> Stream<'r> {
-        Stream::with(redactor, Shown::new(redactor.compiled.carry_over))
+    pub(crate) fn new(redactor: Owner<'r>) -> Stream<'r> {
+        let shown = Shown::new(redactor.compiled.carry_over);
+        Stream::with(redactor, shown)
     }
 
-    fn with(redactor: &'r Redactor, shown: Shown) -> Stream<'r> {
+    fn with(redactor: Owner<'r>, shown: Shown) -> Stream<'r> {
         let mode = match redactor.compiled.format {
             Format::Json => Mode::Document,
             Format::Lines => Mode::Lines,
             Format::Sequence | Format::Text | Format::Form | Format::Multipart => Mode::Sequence,
         };
         let mut level = Level::new(mode, redactor.compiled.limits.depth_max);
+        level.state.frames.begin_at(redactor.compiled.positions.root());
         if redactor.compiled.format.is_form() {
             level.state.form = Some(Box::default());
         }
@@ -162,11 +167,11 @@ impl<'r> Stream<'r> {
             return Err(Stop::Error(error));
         }
         let input = std::mem::take(&mut self.hold);
-        let mut first = Stream::with(self.redactor, Shown::first());
+        let mut first = Stream::with(self.redactor.clone(), Shown::first());
         let mut nowhere = Adapter { sink: &mut NullSink, error: None };
         first.push_pieces(&input, &mut nowhere)?;
         first.finish_pieces(&mut nowhere)?;
-        let mut second = Stream::with(self.redactor, first.scratch.shown.second());
+        let mut second = Stream::with(self.redactor.clone(), first.scratch.shown.second());
         let mut pieces = Held(pieces);
         second.push_pieces(&input, &mut pieces)?;
         second.finish_pieces(&mut pieces)
@@ -306,13 +311,14 @@ impl<'r> Stream<'r> {
         is_chunk: bool,
         pieces: &mut dyn Pieces,
     ) -> Result<usize, Stop> {
-        let compiled = &self.redactor.compiled;
+        let redactor = self.redactor.clone();
+        let compiled = &redactor.compiled;
         let (reports, reasons) = (pieces.wants_findings(), pieces.wants_reasons());
         let mut out = Out {
             pieces,
             reports,
             reasons,
-            rules: &self.redactor.rules,
+            rules: &redactor.rules,
             emitted: &mut self.emitted,
             buf,
             base: self.base,
@@ -374,6 +380,24 @@ impl<'r> Stream<'r> {
     }
 }
 
+/// Whose redactor a stream reads by.
+#[derive(Clone, Debug)]
+pub(crate) enum Owner<'r> {
+    Lent(&'r Redactor),
+    Shared(Arc<Redactor>),
+}
+
+impl Deref for Owner<'_> {
+    type Target = Redactor;
+
+    fn deref(&self) -> &Redactor {
+        match self {
+            Owner::Lent(redactor) => redactor,
+            Owner::Shared(redactor) => redactor,
+        }
+    }
+}
+
 /// Hands on pieces of input that is not the caller's chunk.
 struct Held<'p>(&'p mut dyn Pieces);
 
@@ -388,6 +412,10 @@ impl Pieces for Held<'_> {
 
     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Refused> {
         self.0.found(finding)
+    }
+
+    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        self.0.surrogate(category, value, out)
     }
 
     fn wants_findings(&self) -> bool {

@@ -64,6 +64,17 @@ impl Transforms {
         asks(self.of(category))
     }
 
+    /// Whether that of a category asks the sink.
+    #[inline]
+    pub(crate) fn is_token(&self, category: Category) -> bool {
+        self.of(category) == Transform::Token
+    }
+
+    /// Whether any transform asks the sink.
+    pub(crate) fn makes_tokens(&self) -> bool {
+        self.by_category.contains(&Transform::Token)
+    }
+
     fn of(&self, category: Category) -> Transform {
         self.by_category.get(category as usize).copied().unwrap_or_default()
     }

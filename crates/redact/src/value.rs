@@ -10,12 +10,14 @@
 use crate::finding::Span;
 use crate::level::{Level, Scratch, Source, Value};
 use crate::rules::RuleIx;
+use crate::surrogate;
 use crate::walk::{Stop, Walk, decode};
 use obelus_detect::{BEHIND_MAX, Category, Piece, is_label, is_nobody};
 use obelus_fields::{ClassIx, Verdict};
-use obelus_json::filter::SPAN;
-use obelus_json::string::count_chars;
+use obelus_json::map::OffsetMap;
+use obelus_json::string::{count_chars, unescape};
 use obelus_json::{Cause, Hits, Mode, StringFlags};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Values shorter than this are held until they are whole, in bytes of the level's buffer.
@@ -39,7 +41,7 @@ impl Walk<'_, '_> {
         if matches!(self.state.value, Value::None) {
             // Before the value can be evidence: a run that ended here would have done it.
             self.check_age(body.start)?;
-            if open && body.len() < WHOLE_BYTES_MAX {
+            if open && body.len() < WHOLE_BYTES_MAX && !self.is_root_text(&body) {
                 self.settled = Some(body.start);
                 return Ok(body.start);
             }
@@ -75,6 +77,17 @@ impl Walk<'_, '_> {
         self.go_on(body, open, flags)
     }
 
+    /// Whether a string stands alone and is seen to be text. No name rules over it, so it need not be here whole.
+    fn is_root_text(&self, body: &Range<usize>) -> bool {
+        let source = &self.buf[body.clone()];
+        self.is_root() && lead(source) != Lead::Open
+    }
+
+    /// Whether the value stands in no container.
+    fn is_root(&self) -> bool {
+        self.nesting == 0 && self.state.form.is_none() && self.state.frames.top().is_none()
+    }
+
     /// Decides what is done with a value.
     pub(crate) fn begin_string(
         &mut self,
@@ -89,7 +102,7 @@ impl Walk<'_, '_> {
             self.state.value = Value::Stay;
             return Ok(());
         }
-        if self.stays(value) {
+        if !self.is_root() && self.stays(value) {
             self.state.value = Value::Stay;
             return Ok(());
         }
@@ -214,7 +227,7 @@ impl Walk<'_, '_> {
         matches.clear();
         let piece = Piece { text: value, carried: shown.known(), ..Piece::default() };
         self.compiled.detectors.scan_at(piece, hits, body.start, matches);
-        if !matches.is_empty() && !self.stays(value) {
+        if !matches.is_empty() && (self.is_root() || !self.stays(value)) {
             self.scratch.view.read(value, StringFlags::default(), true);
             self.replace_matches(body, false)?;
         }
@@ -252,7 +265,8 @@ impl Walk<'_, '_> {
         bytes.clear();
         if value.len() < WHOLE_BYTES_MAX && self.compiled.transforms.reads(category) {
             view.read(value, flags, false);
-            self.compiled.transforms.render(category, view.decoded(value), bytes);
+            let found = (category, view.decoded(value));
+            surrogate::render(self.compiled, self.out, self.nesting, found, bytes);
         } else {
             bytes.extend_from_slice(self.compiled.transforms.unseen(category));
         }
@@ -285,7 +299,9 @@ impl Walk<'_, '_> {
         let source = &self.buf[body.clone()];
         if flags.is_empty() && self.state.carry.is_empty() {
             // The text is the source, and nothing begins in it that is not beyond its end.
-            let settled = source.len().saturating_sub(SPAN - 1 + BEHIND_MAX).max(self.state.context);
+            let piece = Piece { text: source, from: self.state.context, open, ..Piece::default() };
+            let carried = self.scratch.shown.known();
+            let settled = self.compiled.detectors.settled(Piece { carried, ..piece });
             return Ok(self.resume_at(body, open, settled, settled.saturating_sub(BEHIND_MAX)));
         }
         let Scratch { view, matches, shown, .. } = &mut *self.scratch;
@@ -334,11 +350,18 @@ impl Walk<'_, '_> {
             }
             let category = self.out.rules.get(found.rule).category;
             bytes.clear();
-            let value = &view.text(source)[found.start..found.end];
-            self.compiled.transforms.render(category, value, bytes);
+            if self.compiled.transforms.is_token(category) {
+                // The text as it was, not as it was folded: it may be turned back.
+                let value = decoded(&source[start..end], plain);
+                surrogate::render(self.compiled, self.out, self.nesting, (category, &value), bytes);
+            } else {
+                let value = &view.text(source)[found.start..found.end];
+                self.compiled.transforms.render(category, value, bytes);
+            }
             let span =
                 Span { start: self.source.start(body.start + start), end: self.source.end(body.start + end) };
-            let allowed = !self.compiled.allowed.is_empty() && self.allows_match(source, &found);
+            let allowed = self.exempts(category, source, &found)
+                || !self.compiled.allowed.is_empty() && self.allows_match(source, &found);
             if !allowed {
                 self.out.replace(span, &self.scratch.bytes)?;
             }
@@ -422,28 +445,49 @@ impl Walk<'_, '_> {
     fn begins_json(&self, body: &Range<usize>) -> bool {
         match self.buf[body.clone()].first() {
             Some(b'{' | b'[') => true,
-            Some(b' ' | b'\t' | b'\n' | b'\r' | b'\\') => leads_to_bracket(&self.buf[body.clone()]),
+            Some(b' ' | b'\t' | b'\n' | b'\r' | b'\\') => lead(&self.buf[body.clone()]) == Lead::Bracket,
             _ => false,
         }
     }
 }
 
-/// Whether `source` begins with white space, escaped or not, and then an opening bracket.
-fn leads_to_bracket(source: &[u8]) -> bool {
+/// What a string begins with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Lead {
+    /// White space, escaped or not, and then an opening bracket.
+    Bracket,
+    /// Something else, or more white space than is looked at.
+    Text,
+    /// White space so far.
+    Open,
+}
+
+fn lead(source: &[u8]) -> Lead {
     let mut rest = source;
     for _ in 0..LEAD_MAX {
         rest = match rest {
             [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] | [b'\\', b'n' | b't' | b'r', rest @ ..] => rest,
             [b'\\', b'u', b'0', b'0', high, low, rest @ ..] => match (high, low) {
-                (b'7', b'b' | b'B') | (b'5', b'b' | b'B') => return true,
+                (b'7', b'b' | b'B') | (b'5', b'b' | b'B') => return Lead::Bracket,
                 (b'2', b'0') | (b'0', b'9' | b'a' | b'A' | b'd' | b'D') => rest,
-                _ => return false,
+                _ => return Lead::Text,
             },
-            [b'{' | b'[', ..] => return true,
-            _ => return false,
+            [b'{' | b'[', ..] => return Lead::Bracket,
+            [] => return Lead::Open,
+            _ => return Lead::Text,
         };
     }
-    false
+    Lead::Text
+}
+
+/// The text of a part of a string body, or of text without escapes.
+fn decoded(source: &[u8], plain: bool) -> Cow<'_, [u8]> {
+    if plain || !source.contains(&b'\\') {
+        return source.into();
+    }
+    let (mut text, mut map) = (Vec::new(), OffsetMap::default());
+    unescape(source, &mut text, &mut map);
+    text.into()
 }
 
 /// Code points in a string body, or in text without escapes.

@@ -6,8 +6,10 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::Span;
 use crate::level::{Level, Scratch, Source, State};
 use crate::out::{Out, Refused};
+use crate::positions::{Reading, Spot};
 use crate::redactor::Compiled;
 use crate::rules::RuleIx;
+use crate::surrogate;
 use obelus_detect::{Carry, Piece};
 use obelus_fields::{Name, ObjectType, Place, Reason, Subtree, Verdict};
 use obelus_json::filter::Extra;
@@ -59,12 +61,25 @@ impl Walk<'_, '_> {
     pub(crate) fn judge(&self) -> Verdict {
         let frames = &self.state.frames;
         let Some(top) = frames.top() else { return Verdict::Scan };
+        if self.spot().reading != Reading::Whole {
+            return Verdict::Scan;
+        }
         let name = if top.is_array { top.name } else { self.state.member };
         if name.is_none() && top.subtree.is_none() {
             return Verdict::Scan;
         }
         let place = Place { subtree: top.subtree, ..frames.place(top.object, false) };
         self.compiled.judge(name, &place)
+    }
+
+    /// How the current value is read.
+    #[inline]
+    pub(crate) fn spot(&self) -> Spot {
+        match self.state.frames.top() {
+            None => self.state.frames.spot(),
+            Some(top) if top.is_array => self.compiled.positions.element(top.spot),
+            Some(_) => self.state.member_spot,
+        }
     }
 
     /// Ends the pointer with the current member's name or the element's index.
@@ -169,8 +184,16 @@ impl Walk<'_, '_> {
             redacted.extend_from_slice(&decoded[text_done..found.start]);
             text_done = found.end;
             bytes.clear();
-            bytes.extend_from_slice(self.out.rules.get(found.rule).category.label().as_bytes());
+            let category = self.out.rules.get(found.rule).category;
+            if self.compiled.transforms.is_token(category) {
+                let value = view.text(name)[found.start..found.end].to_vec();
+                surrogate::render(self.compiled, self.out, self.nesting, (category, &value), bytes);
+            } else {
+                bytes.extend_from_slice(category.label().as_bytes());
+            }
+            let is_label = *bytes == category.label().as_bytes();
             if at == 0
+                && is_label
                 && let Some(top) = self.state.frames.top_mut()
             {
                 top.names_redacted += 1;
@@ -255,6 +278,9 @@ impl Walk<'_, '_> {
     fn carried_number(&mut self, verdict: Verdict, span: &Range<usize>) -> Result<Option<RuleIx>, Stop> {
         let known = self.scratch.shown.known().and_then(|known| known.whole(&self.buf[span.clone()]));
         let (Some(rule), Verdict::Scan | Verdict::Undecided) = (known, verdict) else { return Ok(None) };
+        if self.spot().reading == Reading::Exempt {
+            return Ok(None);
+        }
         let allowed = match self.out.rules.class(rule, &self.compiled.fields) {
             Some(class) => self.allow_number(class, span)?,
             None => false,
@@ -275,7 +301,10 @@ impl Walk<'_, '_> {
         bytes.clear();
         self.push_quote(&mut bytes);
         match is_seen {
-            true => self.compiled.transforms.render(category, &self.buf[span.clone()], &mut bytes),
+            true => {
+                let found = (category, &self.buf[span.clone()]);
+                surrogate::render(self.compiled, self.out, self.nesting, found, &mut bytes);
+            }
             false => bytes.extend_from_slice(self.compiled.transforms.unseen(category)),
         }
         self.push_quote(&mut bytes);
@@ -375,7 +404,9 @@ impl Visitor for Walk<'_, '_> {
         }
         let (name, subtree) = self.container_name(is_array);
         let sibling = self.state.frames.object().map_or(ObjectType::UNKNOWN, |around| around.child);
+        let spot = self.spot();
         let frame = self.state.frames.open(is_array, name);
+        frame.spot = spot;
         match subtree {
             Some(Subtree::Class(class)) => frame.subtree = Some(class),
             Some(Subtree::Like) => {
@@ -422,12 +453,12 @@ impl Visitor for Walk<'_, '_> {
         self.state.frames.begin_member();
         let escaped = flags.contains(StringFlags::ESCAPE);
         let raw = &self.buf[body.clone()];
-        let name = if escaped {
+        if escaped {
             self.scratch.view.read(raw, StringFlags::ESCAPE, false);
-            self.compiled.fields.name(self.scratch.view.decoded(raw))
-        } else {
-            self.compiled.fields.name(raw)
-        };
+        }
+        let text = if escaped { self.scratch.view.decoded(raw) } else { raw };
+        let name = self.compiled.fields.name(text);
+        self.state.member_spot = self.compiled.positions.member(self.state.frames.spot(), text);
         self.state.member = name;
         self.state.member_body = Some((body.clone(), escaped));
         // A name that a rule spells out holds nothing.

@@ -34,6 +34,7 @@ mod phone_labelled;
 mod phone_national;
 mod placeholder;
 mod ssn;
+mod token_like;
 mod tokens;
 mod url_credentials;
 mod vendors;
@@ -53,6 +54,7 @@ pub(crate) const ALL: &[&[Detector]] = &[
     ipv4::DETECTORS,
     ipv6::DETECTORS,
     mac::DETECTORS,
+    token_like::DETECTORS,
     tokens::DETECTORS,
     checked::DETECTORS,
     vendors::DETECTORS,
@@ -74,6 +76,8 @@ pub(crate) const ALL: &[&[Detector]] = &[
     address::DETECTORS,
     birth::DETECTORS,
 ];
+
+pub(crate) use address::may_name_street;
 
 /// How much of a secret's literal its window leaves out in front: a sign as the fifth character tells it from words.
 pub(crate) const fn token_skip(literal: &[u8]) -> usize {

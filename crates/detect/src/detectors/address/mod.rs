@@ -482,5 +482,43 @@ fn postcode(view: &View<'_>, space: usize) -> Option<(usize, usize)> {
     (fits && !Class::WORD.has(view.before(start))).then_some((start, space + 4))
 }
 
+/// Whether a word that begins small may be part of the name of a street, a box or a unit.
+pub(crate) fn may_name_street(word: &[u8]) -> bool {
+    let mut lower = [0; 24];
+    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    let lower = &*lower;
+    const BOX: [&[u8]; 22] = [
+        b"p",
+        b"o",
+        b"po",
+        b"post",
+        b"office",
+        b"box",
+        b"rr",
+        b"hc",
+        b"hcr",
+        b"psc",
+        b"cmr",
+        b"route",
+        b"rte",
+        b"rt",
+        b"rfd",
+        b"rural",
+        b"star",
+        b"contract",
+        b"highway",
+        b"postfach",
+        b"postbus",
+        b"apartado",
+    ];
+    is_particle(lower)
+        || begins_street(lower)
+        || is_unit(lower)
+        || suffix(lower).is_some()
+        || BOX.contains(&lower)
+}
+
 #[cfg(test)]
 mod tests;
