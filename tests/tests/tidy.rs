@@ -10,14 +10,19 @@ const FILE_LINES_MAX: usize = 800;
 const FUNCTION_LINES_MAX: usize = 80;
 
 /// Which crates of the project each may depend on (for its tests: any).
-const DIRECTION: [(&str, &[&str]); 7] = [
+const DIRECTION: [(&str, &[&str]); 12] = [
     ("json", &[]),
     ("detect", &["json"]),
     ("fields", &["detect"]),
     ("stripe", &["fields"]),
     ("redact", &["json", "detect", "fields", "stripe"]),
     ("obelus", &["redact", "stripe"]),
-    ("cli", &["obelus"]),
+    ("vault", &["obelus"]),
+    ("wire", &["json", "obelus", "vault"]),
+    ("audit", &[]),
+    ("proxy", &["audit", "obelus", "vault", "wire"]),
+    ("demo", &[]),
+    ("cli", &["audit", "demo", "obelus", "proxy", "vault"]),
 ];
 
 /// What may stand nowhere, in parts so that this file does not hold it.
