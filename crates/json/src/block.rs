@@ -78,7 +78,7 @@ impl Block {
 /// Adding the runs that begin on an odd bit to the backslashes makes a carry run along each of them; where it
 /// comes out tells the parity without a loop over runs.
 #[inline(always)]
-fn find_escaped(backslash: u64, carry: &mut u64) -> u64 {
+pub(crate) fn find_escaped(backslash: u64, carry: &mut u64) -> u64 {
     if backslash == 0 {
         return std::mem::take(carry);
     }

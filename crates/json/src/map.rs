@@ -1,9 +1,11 @@
 //! Offsets of a decoded text mapped back to where they came from.
 
+use crate::filter::live_bits;
+
 /// Maps offsets in a derived text (decoded, folded) to offsets in its source.
 ///
 /// Most of a derived text is copied as it is; only the places where it differs are kept, as units. Memory is
-/// 16 bytes a unit; a look-up is a binary search.
+/// 24 bytes a unit, which for simple escapes may hold as many as 64 bytes do; a look-up is a binary search.
 #[derive(Clone, Debug, Default)]
 pub struct OffsetMap {
     units: Vec<Unit>,
@@ -16,6 +18,31 @@ struct Unit {
     source_at: u32,
     text_len: u32,
     source_len: u32,
+    /// Where in the source each two bytes stand for one, the first of all included; the rest is copied. Zero if the
+    /// unit is one character.
+    starts: u64,
+}
+
+impl Unit {
+    /// The source offset of the character at `pos`, which lies inside.
+    fn source(&self, pos: usize) -> usize {
+        let at = pos - self.text_at as usize;
+        let mut bits = self.starts;
+        let mut pairs = 0;
+        while bits != 0 && (bits.trailing_zeros() as usize) < at + pairs {
+            pairs += 1;
+            bits &= bits - 1;
+        }
+        // A span never ends within one character.
+        self.source_at as usize + if self.starts == 0 { 0 } else { at + pairs }
+    }
+
+    /// The text offset of the character at the source offset `pos`, which lies inside.
+    fn text(&self, pos: usize) -> usize {
+        let at = pos - self.source_at as usize;
+        let pairs = (self.starts & live_bits(at)).count_ones() as usize;
+        self.text_at as usize + if self.starts == 0 { 0 } else { at - pairs }
+    }
 }
 
 impl OffsetMap {
@@ -38,6 +65,28 @@ impl OffsetMap {
             source_at: narrow(source_at),
             text_len: narrow(text_len),
             source_len: narrow(source_len),
+            starts: 0,
+        });
+    }
+
+    /// Adds a unit for the pairs of a block: each bit of `starts`, counted from `source_at`, stands for a byte that is
+    /// left out, the others being copied or rewritten to `text_at`. None stands beside another.
+    #[cfg(any(target_arch = "x86_64", test))]
+    #[inline]
+    pub(crate) fn push_pairs(&mut self, text_at: usize, source_at: usize, starts: u64) {
+        if starts == 0 {
+            return;
+        }
+        let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let first = starts.trailing_zeros();
+        let starts = starts >> first;
+        let source_len = u64::BITS + 1 - starts.leading_zeros();
+        self.units.push(Unit {
+            text_at: narrow(text_at + first as usize),
+            source_at: narrow(source_at + first as usize),
+            text_len: source_len - starts.count_ones(),
+            source_len,
+            starts,
         });
     }
 
@@ -62,7 +111,7 @@ impl OffsetMap {
         if let Some(unit) = self.units.get(next)
             && (unit.source_at as usize) < pos
         {
-            return unit.text_at as usize;
+            return unit.text(pos);
         }
         match next.checked_sub(1) {
             None => pos,
@@ -75,11 +124,10 @@ impl OffsetMap {
 
     /// The offset behind `pos` when units before `next` lie before it.
     fn after(&self, next: usize, pos: usize) -> usize {
-        // Inside a unit the answer is its beginning: a span never ends within one character.
         if let Some(unit) = self.units.get(next)
             && (unit.text_at as usize) < pos
         {
-            return unit.source_at as usize;
+            return unit.source(pos);
         }
         match next.checked_sub(1) {
             None => pos,

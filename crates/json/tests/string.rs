@@ -1,13 +1,31 @@
 //! String bodies decoded: as another implementation decodes them, with a way back for every character.
 
+use obelus_json::Arch;
 use obelus_json::map::OffsetMap;
 use obelus_json::string::{count_chars, unescape};
 use proptest::prelude::*;
 
 fn decode(body: &[u8]) -> (Vec<u8>, OffsetMap) {
-    let (mut text, mut map) = (Vec::new(), OffsetMap::default());
-    unescape(body, &mut text, &mut map);
-    (text, map)
+    let mut decoded = Arch::available().into_iter().map(|arch| {
+        let (mut text, mut map) = (Vec::new(), OffsetMap::default());
+        unescape(arch, body, &mut text, &mut map);
+        (text, map)
+    });
+    let first = decoded.next().expect("there is always one");
+    // Every instruction set says the same.
+    for other in decoded {
+        assert_eq!(other.0, first.0, "{body:?}");
+        let ways = |map: &OffsetMap| {
+            let back = |at| (map.start(at), map.end(at));
+            let forth = |at| map.text(at);
+            (
+                (0..=first.0.len()).map(back).collect::<Vec<_>>(),
+                (0..=body.len()).map(forth).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(ways(&other.1), ways(&first.1), "{body:?}");
+    }
+    first
 }
 
 /// The text, each character's span in the body, and the count.

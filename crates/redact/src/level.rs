@@ -8,7 +8,7 @@ use crate::view::View;
 use obelus_detect::{Carry, Match};
 use obelus_fields::{ClassIx, Name, Place};
 use obelus_json::map::OffsetMap;
-use obelus_json::{Lexer, Mode};
+use obelus_json::{Arch, Lexer, Mode};
 use std::ops::Range;
 
 /// A level. The text is that of the string it reads; the outermost level reads the stream itself.
@@ -169,9 +169,9 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    pub(crate) fn new(shown: Shown) -> Scratch {
+    pub(crate) fn new(arch: Arch, shown: Shown) -> Scratch {
         Scratch {
-            view: View::default(),
+            view: View::new(arch),
             name: Vec::new(),
             name_map: OffsetMap::default(),
             matches: Vec::new(),

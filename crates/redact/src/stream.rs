@@ -77,10 +77,11 @@ impl<'r> Stream<'r> {
         if redactor.compiled.format.is_form() {
             level.state.form = Some(Box::default());
         }
+        let scratch = Scratch::new(redactor.compiled.arch, shown);
         Stream {
             redactor,
             level,
-            scratch: Scratch::new(shown),
+            scratch,
             emitted: Emitted::default(),
             hold: Vec::new(),
             base: 0,

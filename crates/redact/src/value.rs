@@ -16,7 +16,7 @@ use obelus_detect::{BEHIND_MAX, Category, Piece, is_label, is_nobody};
 use obelus_fields::{ClassIx, Verdict};
 use obelus_json::map::OffsetMap;
 use obelus_json::string::{count_chars, unescape};
-use obelus_json::{Cause, Hits, Mode, StringFlags};
+use obelus_json::{Arch, Cause, Hits, Mode, StringFlags};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -352,7 +352,7 @@ impl Walk<'_, '_> {
             bytes.clear();
             if self.compiled.transforms.is_token(category) {
                 // The text as it was, not as it was folded: it may be turned back.
-                let value = decoded(&source[start..end], plain);
+                let value = decoded(self.compiled.arch, &source[start..end], plain);
                 surrogate::render(self.compiled, self.out, self.nesting, (category, &value), bytes);
             } else {
                 let value = &view.text(source)[found.start..found.end];
@@ -377,7 +377,7 @@ impl Walk<'_, '_> {
         let source = &self.buf[body.clone()];
         match self.state.is_plain() {
             true => level.take(source),
-            false => decode(source, &mut level.text, &mut level.map),
+            false => decode(self.compiled.arch, source, &mut level.text, &mut level.map),
         }
         let Level { lexer, state, text, map, inner } = level;
         let (compiled, arch) = (self.compiled, self.compiled.arch);
@@ -481,12 +481,12 @@ fn lead(source: &[u8]) -> Lead {
 }
 
 /// The text of a part of a string body, or of text without escapes.
-fn decoded(source: &[u8], plain: bool) -> Cow<'_, [u8]> {
+fn decoded(arch: Arch, source: &[u8], plain: bool) -> Cow<'_, [u8]> {
     if plain || !source.contains(&b'\\') {
         return source.into();
     }
     let (mut text, mut map) = (Vec::new(), OffsetMap::default());
-    unescape(source, &mut text, &mut map);
+    unescape(arch, source, &mut text, &mut map);
     text.into()
 }
 

@@ -3,9 +3,9 @@
 //! A string of plain ASCII without escapes is its own view and costs nothing.
 
 use obelus_detect::fold;
-use obelus_json::StringFlags;
 use obelus_json::map::OffsetMap;
 use obelus_json::string::unescape;
+use obelus_json::{Arch, StringFlags};
 
 /// Which buffer holds the text.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -20,8 +20,9 @@ enum Stage {
 }
 
 /// A reusable view.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct View {
+    arch: Arch,
     stage: Stage,
     decoded: Vec<u8>,
     map: OffsetMap,
@@ -30,6 +31,17 @@ pub(crate) struct View {
 }
 
 impl View {
+    pub(crate) fn new(arch: Arch) -> View {
+        View {
+            arch,
+            stage: Stage::Source,
+            decoded: Vec::new(),
+            map: OffsetMap::default(),
+            folded: Vec::new(),
+            fold_map: OffsetMap::default(),
+        }
+    }
+
     /// Makes the view of `source`, a string body (or, if `plain`, text without escapes).
     pub(crate) fn read(&mut self, source: &[u8], flags: StringFlags, plain: bool) {
         let escaped = !plain && flags.contains(StringFlags::ESCAPE);
@@ -37,7 +49,7 @@ impl View {
         if escaped {
             self.decoded.clear();
             self.map.clear();
-            unescape(source, &mut self.decoded, &mut self.map);
+            unescape(self.arch, source, &mut self.decoded, &mut self.map);
             self.stage = Stage::Decoded;
         }
         let text = if escaped { &self.decoded } else { source };

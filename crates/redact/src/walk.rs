@@ -14,7 +14,7 @@ use obelus_detect::{Carry, Piece};
 use obelus_fields::{Name, ObjectType, Place, Reason, Subtree, Verdict};
 use obelus_json::filter::Extra;
 use obelus_json::string::unescape;
-use obelus_json::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
+use obelus_json::{Arch, Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 use std::ops::Range;
 
 /// Why a run stops.
@@ -91,7 +91,7 @@ impl Walk<'_, '_> {
         let name = &self.buf[body];
         if escaped {
             let Scratch { name: text, name_map: map, .. } = &mut *self.scratch;
-            decode(name, text, map);
+            decode(self.compiled.arch, name, text, map);
             self.state.frames.set_leaf(text);
         } else {
             self.state.frames.set_leaf(name);
@@ -331,7 +331,7 @@ impl Walk<'_, '_> {
         let mut value = &self.buf[body.clone()];
         if flags.contains(StringFlags::ESCAPE) {
             let Scratch { name: text, name_map: map, .. } = &mut *self.scratch;
-            decode(value, text, map);
+            decode(self.compiled.arch, value, text, map);
             value = text;
         }
         let Some(top) = self.state.frames.top_mut().filter(|top| !top.is_array) else { return Ok(()) };
@@ -514,8 +514,8 @@ impl Visitor for Walk<'_, '_> {
 }
 
 /// Decodes `body` into `text`, from the beginning of both.
-pub(crate) fn decode(body: &[u8], text: &mut Vec<u8>, map: &mut obelus_json::map::OffsetMap) {
+pub(crate) fn decode(arch: Arch, body: &[u8], text: &mut Vec<u8>, map: &mut obelus_json::map::OffsetMap) {
     text.clear();
     map.clear();
-    unescape(body, text, map);
+    unescape(arch, body, text, map);
 }

@@ -3,6 +3,8 @@
 //! The algorithms stand once, generic over [`Vector`]; a file per instruction set makes the masks. The entry
 //! points here compile the algorithm for the features and are the only way in.
 
+#[cfg(any(target_arch = "x86_64", test))]
+mod escapes;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -12,6 +14,10 @@ use crate::error::Fault;
 use crate::filter::{Candidates, Extra, Filter, SPAN, Seen};
 use crate::lexeme::Visitor;
 use crate::lexer::{Lexer, Progress};
+use crate::map::OffsetMap;
+use crate::string::unescape_pieces;
+#[cfg(target_arch = "x86_64")]
+use escapes::unescape_blocks;
 use scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 use x86_64::{Avx2, Avx512};
@@ -102,7 +108,11 @@ impl Arch {
             if is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vbmi")
+                && is_x86_feature_detected!("avx512vbmi2")
                 && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt")
+                && is_x86_feature_detected!("popcnt")
             {
                 sets.push(Arch(Set::Avx512));
             }
@@ -139,6 +149,18 @@ impl Arch {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => unsafe { run_avx512(lexer, filter, buf, last, visitor) },
+        }
+    }
+
+    /// Decodes the escapes of a string body.
+    #[inline]
+    pub(crate) fn unescape(self, body: &[u8], text: &mut Vec<u8>, map: &mut OffsetMap) {
+        match self.0 {
+            // SAFETY: an `Arch` with this set exists only where `available` found the features.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { unescape_avx512(body, text, map) },
+            // Without an instruction that closes the gaps, blocks are no faster.
+            _ => unescape_pieces(body, text, map),
         }
     }
 
@@ -179,9 +201,9 @@ unsafe fn run_avx2<V: Visitor>(
 }
 
 /// # Safety
-/// * The machine has AVX-512 BW and VBMI, and BMI1.
+/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, and counts bits.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn run_avx512<V: Visitor>(
     lexer: &mut Lexer,
     filter: &Filter,
@@ -207,9 +229,9 @@ unsafe fn candidates_avx2(
 }
 
 /// # Safety
-/// * The machine has AVX-512 BW and VBMI, and BMI1.
+/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, and counts bits.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn candidates_avx512(
     filter: &Filter,
     extra: Option<&Extra>,
@@ -218,4 +240,12 @@ unsafe fn candidates_avx512(
     found: impl FnMut(usize, Seen, u32),
 ) {
     filter.candidates_with::<Avx512>(extra, text, from, found);
+}
+
+/// # Safety
+/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, and counts bits.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn unescape_avx512(body: &[u8], text: &mut Vec<u8>, map: &mut OffsetMap) {
+    unescape_blocks::<Avx512>(body, text, map);
 }

@@ -3,9 +3,11 @@
 //! The functions of [`Vector`] here are only ever inlined into the entry points of `super`, which are compiled
 //! for the features; an [`Arch`](super::Arch) value exists only where the machine has them.
 
+use super::escapes::Escapes;
 use super::{SIMPLE_ESCAPES, Vector};
 use crate::block::{Bytes, Letters};
 use crate::filter::{Bank, Candidates, Extra, Filter, OFFSETS, SPAN, WORD_BUCKETS};
+use crate::string::ESCAPED;
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
@@ -183,7 +185,7 @@ impl Vector for Avx2 {
 }
 
 impl Vector for Avx512 {
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
     #[inline]
     unsafe fn bytes(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Bytes {
         // SAFETY: the entry point has AVX-512 BW; 64 bytes lie within `text`; the load is unaligned.
@@ -204,7 +206,7 @@ impl Vector for Avx512 {
         }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
     #[inline]
     unsafe fn letters(text: &[u8; 64 + SPAN]) -> Letters {
         // SAFETY: the entry point has AVX-512 BW; 64 bytes lie within `text`; the load is unaligned.
@@ -213,7 +215,7 @@ impl Vector for Avx512 {
         Letters { simple: SIMPLE_ESCAPES.into_iter().fold(0, |all, byte| all | eq(byte)), unicode: eq(b'u') }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
     #[inline]
     unsafe fn candidates(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Candidates {
         // SAFETY: the entry point has AVX-512 VBMI; the last load begins at OFFSETS[7] = SPAN - 1 and ends at
@@ -240,6 +242,33 @@ impl Vector for Avx512 {
                 word: among(folded, b'a', 26) | among(v, b'0', 10),
                 escape: eq(b'\\') | eq(b'%'),
             }
+        }
+    }
+}
+
+impl Escapes for Avx512 {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+    #[inline]
+    unsafe fn backslashes(text: &[u8; 64]) -> u64 {
+        // SAFETY: the entry point has AVX-512 BW; 64 bytes are `text`; the load is unaligned.
+        let v = unsafe { _mm512_loadu_si512(text.as_ptr().cast()) };
+        _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(b'\\'.cast_signed()))
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+    #[inline]
+    unsafe fn pairs(text: &[u8; 64], starts: u64, out: &mut [u8; 64]) -> u64 {
+        // SAFETY: the entry point has AVX-512 VBMI2; `text` and `out` are 64 bytes and the table is 128; loads and
+        // the store are unaligned.
+        unsafe {
+            let v = _mm512_loadu_si512(text.as_ptr().cast());
+            let low = _mm512_loadu_si512(ESCAPED.as_ptr().cast());
+            let high = _mm512_loadu_si512(ESCAPED.as_ptr().add(64).cast());
+            let characters = _mm512_permutex2var_epi8(low, v, high);
+            let decoded = _mm512_mask_mov_epi8(v, starts << 1, characters);
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_maskz_compress_epi8(!starts, decoded));
+            // The table knows nothing of the upper bit.
+            _mm512_test_epi8_mask(characters, characters) & !_mm512_movepi8_mask(v)
         }
     }
 }
