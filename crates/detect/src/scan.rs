@@ -122,6 +122,8 @@ pub struct Detectors {
     filter: Filter,
     /// Which windows hold: the filter only says that one of a bucket nearly does.
     buckets: Vec<Bucket>,
+    /// All windows as one bucket, where they are few enough: then which buckets the filter reports need not be asked.
+    whole: Option<Bucket>,
     lead_max: usize,
     card: Option<RuleIx>,
     kinds: Kinds,
@@ -164,6 +166,7 @@ impl Detectors {
             filter: Filter::new(
                 &shapes.iter().map(|shape| shape.window).zip(places.iter().copied()).collect::<Vec<_>>(),
             ),
+            whole: (shapes.len() <= Exact::CAPACITY).then(|| Bucket::new(&shapes.iter().collect::<Vec<_>>())),
             buckets: (0..).take(BUCKETS).map(|bucket| Bucket::new(&of_bucket(bucket))).collect(),
             lead_max: detectors.iter().map(|detector| detector.lead).fold(encoded::LEAD, usize::max),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
@@ -247,27 +250,44 @@ impl Detectors {
         buckets: u32,
         answer: &mut impl FnMut(Answer),
     ) {
-        let mut bits = buckets;
-        while bits != 0 {
-            let bucket = &self.buckets[bits.trailing_zeros() as usize];
-            bits &= bits - 1;
-            let mut held = bucket.windows.windows_of(seen);
-            if held & bucket.bounded[usize::from(seen.first() & 0x7F)] != 0 && is_in_word(piece.text, at) {
-                held &= !bucket.bounded[usize::from(seen.first() & 0x7F)];
-            }
-            while held != 0 {
-                let Asked { whom, windows } = bucket.asked[held.trailing_zeros() as usize];
-                held &= !windows;
-                answer(match whom {
-                    Whom::Detector(rule) => self.ask(rule, piece, at),
-                    Whom::Encoding(encoding) => self.ask_decoded(encoding, piece, at),
-                });
+        if let Some(bucket) = &self.whole {
+            self.ask_bucket(bucket, piece, at, seen, answer);
+        } else {
+            let mut bits = buckets;
+            while bits != 0 {
+                let bucket = &self.buckets[bits.trailing_zeros() as usize];
+                bits &= bits - 1;
+                self.ask_bucket(bucket, piece, at, seen, answer);
             }
         }
         if let Some(carried) = piece.carried
             && carried.may_hold(seen)
         {
             answer(ask_carried(carried, piece, at));
+        }
+    }
+
+    /// Asks whoever has a window in one bucket that holds.
+    #[inline]
+    fn ask_bucket(
+        &self,
+        bucket: &Bucket,
+        piece: Piece<'_>,
+        at: usize,
+        seen: Seen,
+        answer: &mut impl FnMut(Answer),
+    ) {
+        let mut held = bucket.windows.windows_of(seen);
+        if held & bucket.bounded[usize::from(seen.first() & 0x7F)] != 0 && is_in_word(piece.text, at) {
+            held &= !bucket.bounded[usize::from(seen.first() & 0x7F)];
+        }
+        while held != 0 {
+            let Asked { whom, windows } = bucket.asked[held.trailing_zeros() as usize];
+            held &= !windows;
+            answer(match whom {
+                Whom::Detector(rule) => self.ask(rule, piece, at),
+                Whom::Encoding(encoding) => self.ask_decoded(encoding, piece, at),
+            });
         }
     }
 
@@ -285,7 +305,8 @@ impl Detectors {
         let first = out.len();
         for at in positions {
             let seen = Seen::at(piece.text, at);
-            self.ask_all(piece, at, seen, self.filter.buckets_of(seen), &mut |answer| {
+            let buckets = if self.whole.is_some() { 0 } else { self.filter.buckets_of(seen) };
+            self.ask_all(piece, at, seen, buckets, &mut |answer| {
                 if let Answer::Match(found) = answer {
                     out.push(found);
                 }

@@ -153,8 +153,24 @@ impl Seen {
         let rest = text.get(at..).unwrap_or_default();
         match rest.first_chunk::<SPAN>() {
             Some(part) => Seen(OFFSETS.map(|offset| part[offset])),
-            None => Seen(OFFSETS.map(|offset| rest.get(offset).copied().unwrap_or(0))),
+            None => Seen::near_end(text, at),
         }
+    }
+
+    /// The same where the text ends before the last of the distances. A text of eight to sixteen bytes, or the end of a
+    /// longer one, is put together from two loads.
+    #[inline]
+    fn near_end(text: &[u8], at: usize) -> Seen {
+        let last = &text[text.len().saturating_sub(16)..];
+        let (Some(head), Some(tail)) = (last.first_chunk(), last.last_chunk()) else {
+            let rest = text.get(at..).unwrap_or_default();
+            return Seen(OFFSETS.map(|offset| rest.get(offset).copied().unwrap_or(0)));
+        };
+        let head = u128::from(u64::from_le_bytes(*head));
+        let tail = u128::from(u64::from_le_bytes(*tail)) << (8 * (last.len() - 8));
+        let before = (at + last.len() - text.len()).min(16);
+        let bytes = if before == 16 { [0; 16] } else { ((head | tail) >> (8 * before)).to_le_bytes() };
+        Seen(OFFSETS.map(|offset| bytes[offset]))
     }
 
     /// The first of them.
@@ -450,5 +466,16 @@ mod tests {
             seen.push((at, bits))
         });
         assert_eq!(seen, [(3, 8)]);
+    }
+
+    #[test]
+    fn bytes_past_the_end_are_seen_as_zero() {
+        let text = b"0123456789abcdefghijklmnopqrstuvwxyz";
+        for len in 0..=text.len() {
+            for at in 0..=len {
+                let expected = OFFSETS.map(|offset| text[..len].get(at + offset).copied().unwrap_or(0));
+                assert_eq!(Seen::at(&text[..len], at), Seen(expected), "{at} of {len}");
+            }
+        }
     }
 }
