@@ -160,7 +160,17 @@ impl Fields {
     /// `first name` as well. Costs one hash and, for known names, one comparison.
     #[inline]
     pub fn name(&self, raw: &[u8]) -> Name {
-        let id = self.spellings.find(raw);
+        self.known(self.spellings.find(raw))
+    }
+
+    /// Looks up the name at `range` of `text`, as [`Fields::name`] does. It is found sooner if there is text around it.
+    #[inline]
+    pub fn name_in(&self, text: &[u8], range: Range<usize>) -> Name {
+        self.known(self.spellings.find_in(text, range))
+    }
+
+    #[inline]
+    fn known(&self, id: u16) -> Name {
         Name { id, echo: 0, mask: self.masks[usize::from(id)] }
     }
 
@@ -242,13 +252,16 @@ impl Fields {
     /// name is the array's.
     #[inline]
     pub fn verdict(&self, name: Name, place: &Place) -> Verdict {
-        if name.mask & ACTS == 0 && place.subtree.is_none() {
-            return Verdict::Scan;
+        self.verdict_anywhere(name, place.subtree).unwrap_or_else(|| self.weigh(name, place))
+    }
+
+    /// The same, if it depends on nothing else: most names say always or never what their values are.
+    #[inline]
+    pub fn verdict_anywhere(&self, name: Name, subtree: Option<ClassIx>) -> Option<Verdict> {
+        if name.mask & ACTS == 0 && subtree.is_none() {
+            return Some(Verdict::Scan);
         }
-        match self.names[usize::from(name.id)].always {
-            Some(verdict) => verdict,
-            None => self.weigh(name, place),
-        }
+        self.names[usize::from(name.id)].always
     }
 
     /// A class.

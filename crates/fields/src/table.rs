@@ -5,6 +5,8 @@
 //! Setting the bit also makes some bytes equal that no name holds, such as `_` and DEL: a name written with those
 //! counts as the known one.
 
+use std::ops::Range;
+
 /// Bit 5 of every byte: setting it folds ASCII letters to lower case.
 const FOLD: u64 = 0x2020_2020_2020_2020;
 /// How many bytes at each end are compared at once.
@@ -13,7 +15,8 @@ const END: usize = 8;
 const TAG: u32 = 0xFFFF_0000;
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The first and the last bytes, as many as fit and folded; they overlap in short spellings.
+/// The first and the last bytes, as many as fit and folded; they overlap in short spellings, and are the same where all
+/// bytes fit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Ends {
     head: u64,
@@ -67,7 +70,22 @@ impl Table {
         if raw.len().wrapping_sub(1) >= self.len_max {
             return 0;
         }
-        let ends = Ends::of(raw);
+        self.find_ends(raw, Ends::of(raw))
+    }
+
+    /// The number of the spelling at `range` of a text, or zero.
+    #[inline]
+    pub(crate) fn find_in(&self, text: &[u8], range: Range<usize>) -> u16 {
+        let raw = &text[range.clone()];
+        if raw.len().wrapping_sub(1) >= self.len_max {
+            return 0;
+        }
+        let ends = Ends::within(text, range).unwrap_or_else(|| Ends::of(raw));
+        self.find_ends(raw, ends)
+    }
+
+    #[inline]
+    fn find_ends(&self, raw: &[u8], ends: Ends) -> u16 {
         let hash = ends.hash(raw.len());
         let mut at = self.first_slot(hash);
         loop {
@@ -130,14 +148,21 @@ impl Ends {
     fn of(raw: &[u8]) -> Ends {
         let (head, tail) = if let (Some(head), Some(tail)) = (raw.first_chunk(), raw.last_chunk()) {
             (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
-        } else if let (Some(head), Some(tail)) = (raw.first_chunk(), raw.last_chunk()) {
-            (u32::from_le_bytes(*head).into(), u32::from_le_bytes(*tail).into())
-        } else if let [first, .., last] = *raw {
-            (u16::from_le_bytes([first, raw[1]]).into(), last.into())
         } else {
-            (raw.first().copied().unwrap_or(0).into(), 0)
+            let all = raw.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte));
+            (all, all)
         };
         Ends { head: head | FOLD, tail: tail | FOLD }
+    }
+
+    /// The same of a spelling inside a text, if there is room around it for two loads of eight bytes. What does not
+    /// belong to a shorter one is shifted out, so that no branch depends on its length.
+    #[inline]
+    fn within(text: &[u8], range: Range<usize>) -> Option<Ends> {
+        let head = u64::from_le_bytes(*text.get(range.start..)?.first_chunk()?);
+        let tail = u64::from_le_bytes(*text.get(..range.end)?.last_chunk()?);
+        let others = 8 * END.saturating_sub(range.len()).min(END - 1);
+        Some(Ends { head: head & u64::MAX >> others | FOLD, tail: tail >> others | FOLD })
     }
 
     #[inline]
@@ -163,6 +188,18 @@ fn tag(hash: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ends_are_the_same_whatever_stands_around() {
+        let text = *b"0123456789abcdefghijklmnopqrstuvwxyzABCD";
+        for start in 0..text.len() {
+            for end in start + 1..=text.len() {
+                let wanted = Ends::of(&text[start..end]);
+                assert_eq!(Ends::within(&text, start..end).unwrap_or(wanted), wanted);
+            }
+        }
+        assert!(Ends::within(&text, 8..9).is_some());
+    }
 
     #[test]
     fn finds_what_was_put_in_whatever_its_case_and_nothing_else() {

@@ -192,6 +192,7 @@ pub(crate) struct Source<'a> {
 
 impl Source<'_> {
     /// The offset in the stream at which `pos` begins.
+    #[inline]
     pub(crate) fn start(&self, pos: usize) -> u64 {
         match self.around {
             None => self.base + pos as u64,
@@ -200,6 +201,7 @@ impl Source<'_> {
     }
 
     /// The offset in the stream at which the bytes before `pos` end.
+    #[inline]
     pub(crate) fn end(&self, pos: usize) -> u64 {
         match self.around {
             None => self.base + pos as u64,

@@ -143,6 +143,7 @@ impl Out<'_> {
     }
 
     /// Adds bytes that are not input.
+    #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         if self.is_percent {
             let mut encoded = Vec::with_capacity(bytes.len() + 8);
@@ -152,6 +153,7 @@ impl Out<'_> {
         self.write_encoded(bytes)
     }
 
+    #[inline]
     fn write_encoded(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         if bytes.is_empty() {
             Ok(())

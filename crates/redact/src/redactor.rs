@@ -112,7 +112,18 @@ impl Compiled {
     /// The verdict of the rules over names, for the categories that are acted on.
     #[inline]
     pub(crate) fn judge(&self, name: Name, place: &Place) -> Verdict {
-        match self.fields.verdict(name, place) {
+        self.if_on(self.fields.verdict(name, place))
+    }
+
+    /// The same, if it depends on nothing but the name and whether a subtree rule holds.
+    #[inline]
+    pub(crate) fn judge_anywhere(&self, name: Name, subtree: Option<ClassIx>) -> Option<Verdict> {
+        Some(self.if_on(self.fields.verdict_anywhere(name, subtree)?))
+    }
+
+    #[inline]
+    fn if_on(&self, verdict: Verdict) -> Verdict {
+        match verdict {
             Verdict::Redact(class) if !self.classes_on[class.index()] => Verdict::Scan,
             verdict => verdict,
         }

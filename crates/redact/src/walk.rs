@@ -68,6 +68,9 @@ impl Walk<'_, '_> {
         if name.is_none() && top.subtree.is_none() {
             return Verdict::Scan;
         }
+        if let Some(verdict) = self.compiled.judge_anywhere(name, top.subtree) {
+            return verdict;
+        }
         let place = Place { subtree: top.subtree, ..frames.place(top.object, false) };
         self.compiled.judge(name, &place)
     }
@@ -99,17 +102,25 @@ impl Walk<'_, '_> {
     }
 
     /// Reports a finding at the current value.
+    #[inline]
     pub(crate) fn found(&mut self, rule: RuleIx, span: Span, chars: Span) -> Result<(), Stop> {
+        if !self.out.reports {
+            return Ok(());
+        }
         self.report(rule, (span, chars), false)
     }
 
     /// Reports a finding of the detectors or of what the document has shown, replaced or allowed.
+    #[inline]
     pub(crate) fn report_match(
         &mut self,
         rule: RuleIx,
         spans: (Span, Span),
         allowed: bool,
     ) -> Result<(), Stop> {
+        if !self.out.reports {
+            return Ok(());
+        }
         let is_carried = self.out.rules.class(rule, &self.compiled.fields).is_some();
         self.report_for(rule, spans, (allowed, is_carried.then_some(Reason::ELSEWHERE)))
     }
@@ -316,6 +327,7 @@ impl Walk<'_, '_> {
     }
 
     /// A range of the buffer in the stream.
+    #[inline]
     pub(crate) fn raw(&self, range: &Range<usize>) -> Span {
         Span { start: self.source.start(range.start), end: self.source.end(range.end) }
     }
@@ -457,7 +469,10 @@ impl Visitor for Walk<'_, '_> {
             self.scratch.view.read(raw, StringFlags::ESCAPE, false);
         }
         let text = if escaped { self.scratch.view.decoded(raw) } else { raw };
-        let name = self.compiled.fields.name(text);
+        let name = match escaped {
+            true => self.compiled.fields.name(text),
+            false => self.compiled.fields.name_in(self.buf, body.clone()),
+        };
         self.state.member_spot = self.compiled.positions.member(self.state.frames.spot(), text);
         self.state.member = name;
         self.state.member_body = Some((body.clone(), escaped));
