@@ -1,5 +1,6 @@
 //! A block of 64 bytes as bit masks: bit *i* speaks of byte *i*.
 
+use crate::arch::{self, Vector};
 use crate::filter::{Candidates, WordCarry};
 
 /// What the vector code says of 64 bytes, each on its own.
@@ -59,10 +60,10 @@ const EVEN: u64 = 0x5555_5555_5555_5555;
 impl Block {
     /// Puts the masks in context.
     #[inline(always)]
-    pub(crate) fn new(bytes: &Bytes, carry: &mut Carry) -> Block {
+    pub(crate) fn new<V: Vector>(bytes: &Bytes, carry: &mut Carry) -> Block {
         let escaped = find_escaped(bytes.backslash, &mut carry.escaped);
         let quote = bytes.quote & !escaped;
-        let in_string = prefix_xor(quote) ^ carry.in_string;
+        let in_string = arch::parity::<V>(quote) ^ carry.in_string;
         carry.in_string = if in_string >> 63 == 1 { u64::MAX } else { 0 };
         let structure = bytes.structure & !in_string;
         let scalar = !(bytes.structure | bytes.space | quote | in_string);
@@ -92,7 +93,7 @@ pub(crate) fn find_escaped(backslash: u64, carry: &mut u64) -> u64 {
 
 /// Bit *i* of the result is the parity of bits 0 to *i*.
 #[inline(always)]
-fn prefix_xor(bits: u64) -> u64 {
+pub(crate) fn prefix_xor(bits: u64) -> u64 {
     let mut parity = bits;
     parity ^= parity << 1;
     parity ^= parity << 2;

@@ -153,7 +153,7 @@ impl<'r, V: Visitor> Run<'r, V> {
         live: u64,
         base: usize,
     ) -> Result<(), Halt<V::Stop>> {
-        let block = Block::new(&bytes, &mut self.carry);
+        let block = Block::new::<A>(&bytes, &mut self.carry);
         if live != u64::MAX {
             // Nothing follows the last block: the byte behind the end counts as the next block's first.
             self.carry.escaped = block.escaped >> live.count_ones() & 1;

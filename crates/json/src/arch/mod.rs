@@ -33,6 +33,12 @@ pub(crate) trait Vector {
     /// * The machine has the features of the implementation.
     unsafe fn bytes(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Bytes;
 
+    /// For each bit the parity of all bits up to it.
+    ///
+    /// # Safety
+    /// * The machine has the features of the implementation.
+    unsafe fn parity(bits: u64) -> u64;
+
     /// Which of the first 64 bytes of `text` may stand behind a backslash.
     ///
     /// # Safety
@@ -52,6 +58,13 @@ pub(crate) fn bytes<V: Vector>(filter: &Filter, extra: Option<&Extra>, text: &[u
     // SAFETY: the implementations are private to this module, and only its entry points name them, each compiled
     // for, and reached only with, the features.
     unsafe { V::bytes(filter, extra, text) }
+}
+
+/// For each bit the parity of all bits up to it.
+#[inline(always)]
+pub(crate) fn parity<V: Vector>(bits: u64) -> u64 {
+    // SAFETY: as for `bytes`.
+    unsafe { V::parity(bits) }
 }
 
 /// Which bytes of a block may stand behind a backslash.
@@ -113,6 +126,7 @@ impl Arch {
                 && is_x86_feature_detected!("bmi2")
                 && is_x86_feature_detected!("lzcnt")
                 && is_x86_feature_detected!("popcnt")
+                && is_x86_feature_detected!("pclmulqdq")
             {
                 sets.push(Arch(Set::Avx512));
             }
@@ -201,9 +215,9 @@ unsafe fn run_avx2<V: Visitor>(
 }
 
 /// # Safety
-/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, and counts bits.
+/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, counts bits and multiplies without carry.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
 unsafe fn run_avx512<V: Visitor>(
     lexer: &mut Lexer,
     filter: &Filter,
@@ -229,9 +243,9 @@ unsafe fn candidates_avx2(
 }
 
 /// # Safety
-/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, and counts bits.
+/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, counts bits and multiplies without carry.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
 unsafe fn candidates_avx512(
     filter: &Filter,
     extra: Option<&Extra>,
@@ -243,9 +257,9 @@ unsafe fn candidates_avx512(
 }
 
 /// # Safety
-/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, and counts bits.
+/// * The machine has AVX-512 BW, VBMI and VBMI2, BMI1 and 2, counts bits and multiplies without carry.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
 unsafe fn unescape_avx512(body: &[u8], text: &mut Vec<u8>, map: &mut OffsetMap) {
     unescape_blocks::<Avx512>(body, text, map);
 }

@@ -1,7 +1,7 @@
 //! One byte at a time: the specification of the vector code, and what runs where there is none.
 
 use super::{SIMPLE_ESCAPES, Vector};
-use crate::block::{Bytes, Letters};
+use crate::block::{Bytes, Letters, prefix_xor};
 use crate::filter::{Candidates, Extra, Filter, SPAN, Seen, WORD_BUCKETS};
 
 /// No vectors.
@@ -29,6 +29,11 @@ impl Vector for Scalar {
             }
         }
         bytes
+    }
+
+    #[inline(always)]
+    unsafe fn parity(bits: u64) -> u64 {
+        prefix_xor(bits)
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 
 use super::escapes::Escapes;
 use super::{SIMPLE_ESCAPES, Vector};
-use crate::block::{Bytes, Letters};
+use crate::block::{Bytes, Letters, prefix_xor};
 use crate::filter::{Bank, Candidates, Extra, Filter, OFFSETS, SPAN, WORD_BUCKETS};
 use crate::string::ESCAPED;
 use std::arch::x86_64::*;
@@ -122,6 +122,11 @@ impl Vector for Avx2 {
         }
     }
 
+    #[inline(always)]
+    unsafe fn parity(bits: u64) -> u64 {
+        prefix_xor(bits)
+    }
+
     #[target_feature(enable = "avx2,bmi1")]
     #[inline]
     unsafe fn letters(text: &[u8; 64 + SPAN]) -> Letters {
@@ -185,7 +190,7 @@ impl Vector for Avx2 {
 }
 
 impl Vector for Avx512 {
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
     #[inline]
     unsafe fn bytes(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Bytes {
         // SAFETY: the entry point has AVX-512 BW; 64 bytes lie within `text`; the load is unaligned.
@@ -206,7 +211,15 @@ impl Vector for Avx512 {
         }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
+    #[inline]
+    unsafe fn parity(bits: u64) -> u64 {
+        // Without carries, a product with all ones sums up, for each bit, the bits up to it.
+        let product = _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(bits.cast_signed()), _mm_set1_epi8(-1));
+        _mm_cvtsi128_si64(product).cast_unsigned()
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
     #[inline]
     unsafe fn letters(text: &[u8; 64 + SPAN]) -> Letters {
         // SAFETY: the entry point has AVX-512 BW; 64 bytes lie within `text`; the load is unaligned.
@@ -215,7 +228,7 @@ impl Vector for Avx512 {
         Letters { simple: SIMPLE_ESCAPES.into_iter().fold(0, |all, byte| all | eq(byte)), unicode: eq(b'u') }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
     #[inline]
     unsafe fn candidates(filter: &Filter, extra: Option<&Extra>, text: &[u8; 64 + SPAN]) -> Candidates {
         // SAFETY: the entry point has AVX-512 VBMI; the last load begins at OFFSETS[7] = SPAN - 1 and ends at
@@ -247,7 +260,7 @@ impl Vector for Avx512 {
 }
 
 impl Escapes for Avx512 {
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
     #[inline]
     unsafe fn backslashes(text: &[u8; 64]) -> u64 {
         // SAFETY: the entry point has AVX-512 BW; 64 bytes are `text`; the load is unaligned.
@@ -255,7 +268,7 @@ impl Escapes for Avx512 {
         _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(b'\\'.cast_signed()))
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
     #[inline]
     unsafe fn pairs(text: &[u8; 64], starts: u64, out: &mut [u8; 64]) -> u64 {
         // SAFETY: the entry point has AVX-512 VBMI2; `text` and `out` are 64 bytes and the table is 128; loads and
