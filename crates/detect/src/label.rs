@@ -7,7 +7,12 @@ pub const HASH_LETTERS: usize = 24;
 
 /// Whether `text` is a label: a category in square brackets, alone or with a colon and a hash in the letters `a` to
 /// `p`.
+#[inline]
 pub fn is_label(text: &[u8]) -> bool {
+    text.first() == Some(&b'[') && is_bracketed_label(text)
+}
+
+fn is_bracketed_label(text: &[u8]) -> bool {
     let Some(inner) = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]")) else {
         return false;
     };

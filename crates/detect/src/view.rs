@@ -114,6 +114,12 @@ impl<'t> View<'t> {
         }
     }
 
+    /// Whether the text is known to end before `len` bytes from `pos` on.
+    #[inline]
+    pub(crate) fn ends_within(&self, pos: usize, len: usize) -> bool {
+        !self.open && self.text.len() < pos + len
+    }
+
     /// The byte before `pos`, or zero at the beginning of the part.
     #[inline]
     pub(crate) fn before(&self, pos: usize) -> u8 {

@@ -116,6 +116,9 @@ struct Number {
 }
 
 fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    if view.ends_within(at, LABELLED_MIN) {
+        return None;
+    }
     let track_1 = view.before(at) == b'B' && at >= 2 && view.at(at - 2) == b'%';
     if !view.at(at).is_ascii_digit() || (is_glued(view, at) && !track_1) {
         return None;
@@ -123,8 +126,7 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     if view.before(at) == b'.' && at >= 2 && view.at(at - 2).is_ascii_digit() {
         return None;
     }
-    let labelled = !may_be_issuer(view, at) && is_labelled(view, at);
-    if !labelled && !may_be_issuer(view, at) {
+    if !may_be_issuer(view, at) && !is_labelled(view, at) {
         return None;
     }
     let number = read(view, at)?;

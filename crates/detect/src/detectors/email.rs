@@ -33,11 +33,36 @@ const AT_SIGNS: [&[u8]; 9] =
     [b"@", b"%40", b"%2540", b"%u0040", b"&#64;", b"&#x40;", b"&amp;#64;", b"&commat;", b"\\u0040"];
 
 /// Endings that are of files, never of hosts.
-const FILE_SUFFIXES: [&[u8]; 28] = [
+const FILE_SUFFIXES: [u64; 28] = {
+    let mut folded_all = [0; FILE_ENDINGS.len()];
+    let mut idx = 0;
+    while idx < FILE_ENDINGS.len() {
+        folded_all[idx] = folded(FILE_ENDINGS[idx]);
+        idx += 1;
+    }
+    folded_all
+};
+
+const FILE_ENDINGS: [&[u8]; 28] = [
     b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"bmp", b"ico", b"js", b"jsx", b"ts", b"tsx", b"css",
     b"scss", b"html", b"htm", b"json", b"yml", b"yaml", b"xml", b"txt", b"csv", b"pdf", b"lock", b"toml",
     b"whl", b"exe", b"dll",
 ];
+
+/// A short word as a number: letters in lower case. Of a longer one, of more than eight letters, something that no
+/// shorter one is.
+const fn folded(word: &[u8]) -> u64 {
+    if word.len() > 8 {
+        return u64::MAX;
+    }
+    let mut number = 0;
+    let mut idx = 0;
+    while idx < word.len() {
+        number = number << 8 | (word[idx] | 0x20) as u64;
+        idx += 1;
+    }
+    number
+}
 
 /// Endings common enough that an address in disguise may have them.
 const COMMON_TLDS: [&[u8]; 24] = [
@@ -258,7 +283,7 @@ fn tld_end(view: &View<'_>, start: usize, end: usize) -> Option<usize> {
     let common = || COMMON_TLDS.iter().any(|tld| label[..letters].eq_ignore_ascii_case(tld));
     let apart =
         letters == label.len() || label[letters] == b'-' || label[letters].is_ascii_digit() && common();
-    let is_file = FILE_SUFFIXES.iter().any(|suffix| label[..letters].eq_ignore_ascii_case(suffix));
+    let is_file = FILE_SUFFIXES.contains(&folded(&label[..letters]));
     (apart && (2..=TLD_LEN_MAX).contains(&letters) && !is_file).then_some(start + letters)
 }
 
