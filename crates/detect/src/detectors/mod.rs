@@ -70,6 +70,7 @@ pub(crate) const ALL: &[&[Detector]] = &[
     national::DETECTORS[2],
     national::DETECTORS[3],
     national::DETECTORS[4],
+    national::DETECTORS[5],
     bic::DETECTORS,
     wallet::DETECTORS,
     person::DETECTORS,

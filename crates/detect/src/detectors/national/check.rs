@@ -117,6 +117,11 @@ pub(super) fn is_dmy(id: &[u8]) -> bool {
     is_date(part(id, 2, 4), part(id, 0, 2))
 }
 
+/// Whether thirteen digits could be a time in milliseconds, of the years 2011 to 2033.
+pub(super) fn is_milliseconds(id: &[u8]) -> bool {
+    id.len() == 13 && matches!(part(id, 0, 2), 13..=19)
+}
+
 /// Whether four digits from `at` could be hours and minutes: then a stamp of date and time looks the same.
 pub(super) fn is_time(id: &[u8], at: usize) -> bool {
     part(id, at, at + 2) < 24 && part(id, at + 2, at + 4) < 60

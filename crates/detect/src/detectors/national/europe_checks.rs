@@ -1,8 +1,8 @@
 //! What makes an id of a European state valid.
 
 use super::check::{
-    complement_10, complement_11, folded, hybrid, is_date, is_dmy, is_time, is_uniform, is_ymd, luhn, number,
-    part, remainder_11, strict_11, verhoeff, weighted, worth, worth_at,
+    complement_10, complement_11, folded, hybrid, is_date, is_dmy, is_milliseconds, is_time, is_uniform,
+    is_ymd, luhn, number, part, remainder_11, strict_11, verhoeff, weighted, worth, worth_at,
 };
 
 const NINE_DOWN: [u32; 8] = [9, 8, 7, 6, 5, 4, 3, 2];
@@ -14,6 +14,13 @@ pub(super) fn de_idnr(id: &[u8]) -> bool {
     let count = |digit: u8| body.iter().filter(|&&byte| byte == digit).count();
     let most = (b'0'..=b'9').map(count).max().unwrap_or(0);
     worth_at(id, 0) != 0 && matches!(most, 2 | 3) && hybrid(id)
+}
+
+/// Alone, exactly one digit must be there more than once.
+pub(super) fn de_idnr_bare(id: &[u8]) -> bool {
+    let body = id.get(..10).unwrap_or_default();
+    let count = |digit: u8| body.iter().filter(|&&byte| byte == digit).count();
+    de_idnr(id) && (b'0'..=b'9').filter(|&digit| count(digit) > 1).count() == 1
 }
 
 pub(super) fn de_svnr(id: &[u8]) -> bool {
@@ -68,6 +75,11 @@ pub(super) fn fr_nir(id: &[u8]) -> bool {
     matches!(worth_at(id, 0), 1..=4 | 7 | 8)
         && matches!(month, 1..=12 | 20..=42 | 50..=99)
         && 97 - value % 97 == part(id, 13, 15)
+}
+
+/// Fifteen digits alone, where nothing but the month and the first digit speaks for a person.
+pub(super) fn fr_nir_bare(id: &[u8]) -> bool {
+    fr_nir(id) && matches!(part(id, 3, 5), 1..=12 | 20) && matches!(worth_at(id, 0), 1 | 2)
 }
 
 pub(super) fn fr_nif(id: &[u8]) -> bool {
@@ -218,6 +230,12 @@ pub(super) fn se_organisation(id: &[u8]) -> bool {
     worth_at(id, 2) >= 2 && luhn(id)
 }
 
+/// Alone, the first digit must be one of a form of organisation, and the whole no year and month with a serial.
+pub(super) fn se_organisation_bare(id: &[u8]) -> bool {
+    let is_month = matches!(part(id, 0, 2), 19 | 20) && matches!(part(id, 4, 6), 1..=12);
+    se_organisation(id) && !matches!(worth_at(id, 0), 0 | 4) && !is_month
+}
+
 pub(super) fn fi_hetu(id: &[u8]) -> bool {
     // The sign of the century is the seventh character; a dash or plus has been dropped.
     let serial = if id.len() == 11 { 7 } else { 6 };
@@ -280,6 +298,30 @@ pub(super) fn ro_cnp(id: &[u8]) -> bool {
     worth_at(id, 0) > 0 && is_ymd(id, 1) && (if rest == 10 { 1 } else { rest }) == worth_at(id, 12)
 }
 
+/// Alone, a county must be one of those there are, and the whole no time.
+pub(super) fn ro_cnp_bare(id: &[u8]) -> bool {
+    ro_cnp(id) && matches!(part(id, 7, 9), 1..=48 | 51 | 52 | 70) && !is_milliseconds(id)
+}
+
+/// County, serial and year; since 2024 year, serial, county and a check digit.
+pub(super) fn ro_trade(id: &[u8]) -> bool {
+    let county = part(id, 1, 3);
+    let year = part(id, id.len().saturating_sub(4), id.len());
+    let early = id.len() < 14 && matches!(county, 1..=40 | 51 | 52) && (1990..=2030).contains(&year);
+    early || id.len() == 14 && matches!(part(id, 1, 5), 1990..=2099) && part(id, 11, 13) <= 52
+}
+
+/// The number of an excise operator: the code of a state, then eleven characters, digits among them.
+pub(super) fn excise(id: &[u8]) -> bool {
+    const STATES: [&[u8; 2]; 30] = [
+        b"AT", b"BE", b"BG", b"CY", b"CZ", b"DE", b"DK", b"EE", b"EL", b"ES", b"FI", b"FR", b"GB", b"GR",
+        b"HR", b"HU", b"IE", b"IT", b"LT", b"LU", b"LV", b"MT", b"NL", b"PL", b"PT", b"RO", b"SE", b"SI",
+        b"SK", b"XI",
+    ];
+    STATES.iter().any(|state| id.starts_with(*state))
+        && id.iter().filter(|byte| byte.is_ascii_digit()).count() > 4
+}
+
 pub(super) fn bg_egn(id: &[u8]) -> bool {
     is_date(part(id, 2, 4) % 20, part(id, 4, 6)) && remainder_11(id, &[2, 4, 8, 5, 10, 9, 7, 3, 6])
 }
@@ -337,6 +379,16 @@ pub(super) fn lv_personal(id: &[u8]) -> bool {
     part(id, 0, 2) == 32 || is_dmy(id) && sum % 11 % 10 == worth_at(id, 10)
 }
 
+/// Alone, the day must be one: what begins with 32 has no check digits.
+pub(super) fn lv_personal_bare(id: &[u8]) -> bool {
+    is_dmy(id) && lv_personal(id)
+}
+
+/// Alone, the year must be one of somebody alive and the region one of Slovenia.
+pub(super) fn jmbg_bare(id: &[u8]) -> bool {
+    jmbg(id) && matches!(part(id, 4, 7), 900..=999 | 0..=40) && matches!(part(id, 7, 9), 50..=59)
+}
+
 /// The number of former Yugoslavia: day, month, three digits of the year, region, serial.
 pub(super) fn jmbg(id: &[u8]) -> bool {
     is_dmy(id) && complement_11(id, &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2])
@@ -365,6 +417,11 @@ pub(super) fn lu_nin(id: &[u8]) -> bool {
     };
     let (Some(&first), Some(&second)) = (id.get(11), id.get(12)) else { return false };
     body.len() == 11 && is_date(part(id, 4, 6), part(id, 6, 8)) && luhn(&two(first)) && verhoeff(&two(second))
+}
+
+/// Alone, the year must be one of somebody alive.
+pub(super) fn lu_nin_bare(id: &[u8]) -> bool {
+    lu_nin(id) && matches!(part(id, 0, 4), 1900..=2040)
 }
 
 pub(super) fn ch_ahv(id: &[u8]) -> bool {

@@ -15,6 +15,9 @@ use super::LEN_MAX;
 
 const SEPARATOR: Class = Class::of(b" -./");
 
+/// How many characters of a candidate are looked at first.
+const SHAPE_LEN: usize = 24;
+
 /// An id that was read: without separators and in capitals.
 pub(super) struct Id {
     text: [u8; LEN_MAX],
@@ -35,6 +38,8 @@ pub(super) struct Shape {
     pub(super) lead_digits: usize,
     /// How many digits its first characters hold, separators between them.
     pub(super) digits: usize,
+    /// How long it is, as far as it was read.
+    pub(super) len: usize,
 }
 
 /// The shape of what begins at `start`; nothing if no id looks like that.
@@ -45,7 +50,7 @@ pub(super) fn shape(view: &View<'_>, start: usize) -> Option<Shape> {
     let mut run = lead_digits;
     let mut longest = lead_digits;
     let mut pos = start + lead_digits;
-    while pos < start + 24 {
+    while pos < start + SHAPE_LEN {
         let byte = view.at(pos);
         if byte.is_ascii_digit() {
             digits += 1;
@@ -64,11 +69,11 @@ pub(super) fn shape(view: &View<'_>, start: usize) -> Option<Shape> {
         pos += 1;
     }
     // Digests go on and on; an address of the network has three dots and nothing else.
-    let is_long = run == 24 || lead_digits == 23;
+    let is_long = run == SHAPE_LEN || lead_digits == 23;
     let is_address = dots == 3 && others == 0 && longest <= 3;
     let is_date = lead_digits == 4 && view.at(start + 4) == b'-' && view.at(start + 7) == b'-';
     let enough = if lead_digits > 0 { digits >= 5 } else { digits >= 4 };
-    (enough && !is_long && !is_address && !is_date).then_some(Shape { lead_digits, digits })
+    (enough && !is_long && !is_address && !is_date).then_some(Shape { lead_digits, digits, len: pos - start })
 }
 
 /// Whether what stands behind the separator at `pos` may belong to the same id: words do not.
@@ -173,4 +178,21 @@ pub(super) fn lead_runs(form: &str) -> u32 {
         }
     }
     runs | 1 << len
+}
+
+/// The sign behind the digits that the form begins with, if they are many and it is one that stands for itself.
+pub(super) fn behind_lead(form: &str) -> Option<u8> {
+    let sign = form.bytes().find(|&sign| sign != b'd' && !sign.is_ascii_digit())?;
+    SEPARATOR.has(sign).then_some(sign)
+}
+
+/// How many digits the form has among the first characters, at least.
+pub(super) fn digits(form: &str) -> usize {
+    // A shape ends at other signs, and is read up to a length.
+    let is_read =
+        |sign: u8| sign.is_ascii_alphanumeric() || SEPARATOR.has(sign) || matches!(sign, b'#' | b'~');
+    if form.len() >= SHAPE_LEN || !form.bytes().all(is_read) {
+        return 0;
+    }
+    form.bytes().filter(|&sign| matches!(sign, b'd' | b'#') || sign.is_ascii_digit()).count()
 }

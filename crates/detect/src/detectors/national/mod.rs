@@ -12,7 +12,8 @@
 //!  (a) it stands alone: its form hardly occurs otherwise, and its check digits are right;
 //!  (b) a word that names the kind stands within [`REACH`] bytes before it, and its check digits are right;
 //!  (c) nothing but filling stands between such a word and it: then the word is believed, and whoever mistypes an id
-//!      has still given most of it away.
+//!      has still given most of it away;
+//!  (d) what follows says what it is, as in `… is my PESEL` or `… (CPF)`, and its check digits are right.
 //!
 //! Words that mean something else as well are *weak*: they never serve as (c).
 
@@ -34,15 +35,24 @@ mod check;
 mod europe;
 mod europe_checks;
 mod form;
+mod named;
 mod tax;
 pub(super) mod words;
 mod world_checks;
 
-pub(super) const DETECTORS: &[&[Detector]] =
-    &[americas::DETECTORS, asia::DETECTORS, europe::DETECTORS, tax::DETECTORS, bank::DETECTORS];
+pub(super) const DETECTORS: &[&[Detector]] = &[
+    americas::DETECTORS,
+    asia::DETECTORS,
+    europe::DETECTORS,
+    tax::DETECTORS,
+    named::DETECTORS,
+    bank::DETECTORS,
+];
 
 /// How far before an id a word may stand that is believed without check digits.
 const FILLING_MAX: usize = 24;
+/// How far behind an id words are read that say what it is.
+const REACH_BEHIND: usize = 48;
 /// How far before an id a country may stand.
 const COUNTRY_MAX: usize = 3;
 /// How many kinds of first bytes are told apart, and how many lengths of a leading run of digits.
@@ -52,6 +62,7 @@ const RUNS: usize = 32;
 const LEN_MAX: usize = 40;
 
 const UPPER: ByteSet = ByteSet::range(b'A', b'Z');
+const LOWER: ByteSet = ByteSet::range(b'a', b'z');
 const BEFORE: ByteSet = ByteSet::of(SIGNS_BEFORE);
 /// What may stand directly before an id.
 const BEFORE_ID: Class = Class::of(SIGNS_BEFORE).with(b"<{\r").or_non_ascii();
@@ -60,7 +71,7 @@ const SEVENTH: Class = Class::DIGIT.with(b"-.");
 const SIGNS_BEFORE: &[u8] = b" \t\n:\"'(#=,;>[`*|";
 const JOINED: ByteSet = ByteSet::DIGIT.or(UPPER).or(ByteSet::of(b" -./"));
 
-/// Where an id of any kind may begin.
+/// Where an id of any kind may begin. The last three bytes of a window are the eighth, tenth and eleventh of a text.
 const WINDOWS: &[Window] = &[
     Window {
         sets: [
@@ -70,21 +81,98 @@ const WINDOWS: &[Window] = &[
             ByteSet::DIGIT.or(ByteSet::of(b".- ")),
             ByteSet::DIGIT,
             ByteSet::DIGIT.or(ByteSet::of(b".")),
-            ByteSet::DIGIT.or(ByteSet::of(b"- ")),
-            ByteSet::DIGIT.or(UPPER).or(ByteSet::of(b" ./\"\0")),
+            ByteSet::DIGIT.or(UPPER).or(ByteSet::of(b"- \"\0.,")),
+            ByteSet::DIGIT.or(UPPER).or(ByteSet::of(b" ./\"\0,}")),
+        ],
+    },
+    // Groups that it does not hold: 023-110-50-35, 05.436.231-C.
+    Window {
+        sets: [
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::of(b"-"),
+            ByteSet::DIGIT,
+            ByteSet::of(b"-"),
+            ByteSet::DIGIT,
+            ByteSet::DIGIT.or(ByteSet::of(b"-")),
+        ],
+    },
+    Window {
+        sets: [
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::of(b"."),
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::of(b"-"),
+        ],
+    },
+    // Groups of four at the beginning of a text: 8069 8149 7340.
+    Window {
+        sets: [
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::of(b" -"),
+            ByteSet::DIGIT,
+            ByteSet::DIGIT.or(ByteSet::of(b" -")),
+            ByteSet::DIGIT.or(ByteSet::of(b" ")),
+        ],
+    },
+    // Groups behind one digit: 8-7912-91367-09-7.
+    Window {
+        sets: [
+            ByteSet::DIGIT,
+            ByteSet::of(b"-"),
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
         ],
     },
     // Medicare: 1EG4-TE5-MK73.
     Window {
         sets: [
             ByteSet::range(b'1', b'9'),
-            UPPER,
-            UPPER.or(ByteSet::DIGIT),
+            ByteSet::ALPHA,
+            ByteSet::ALPHA.or(ByteSet::DIGIT),
             ByteSet::DIGIT,
             ByteSet::of(b"-"),
             ByteSet::DIGIT,
-            UPPER,
-            UPPER,
+            ByteSet::ALPHA,
+            ByteSet::ALPHA,
+        ],
+    },
+    // Small letters, of which there are many: x8069814b.
+    Window {
+        sets: [
+            ByteSet::of(b"xyz"),
+            ByteSet::DIGIT.or(ByteSet::of(b"-")),
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::ANY,
+            ByteSet::ANY,
+        ],
+    },
+    // And in groups: qq 12 34 56 c.
+    Window {
+        sets: [
+            LOWER,
+            LOWER,
+            ByteSet::of(b" "),
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
+            ByteSet::DIGIT,
         ],
     },
     Window {
@@ -161,11 +249,11 @@ impl Row {
             level: Level::Likely,
             triggers: Triggers::Windows(WINDOWS),
             behind: REACH + 8,
-            ahead: LEN_MAX + 8,
+            ahead: LEN_MAX + REACH_BEHIND,
             lead: 2,
             swallow: None,
             yields_to_ids: false,
-            bounded: ByteSet::DIGIT,
+            bounded: ByteSet::DIGIT.or(LOWER),
             find: Find::Kind(Kind {
                 forms: self.forms,
                 bare: self.bare,
@@ -192,6 +280,10 @@ struct Bare {
     rule: u16,
     form: &'static str,
     check: Check,
+    /// What must stand behind the leading digits, if one sign alone may.
+    next: Option<u8>,
+    /// How many digits it has at least.
+    digits: usize,
 }
 
 impl Kinds {
@@ -200,11 +292,12 @@ impl Kinds {
         self.bare.resize(FIRSTS * RUNS, Vec::new());
         for &(form, check) in kind.bare {
             let runs = form::lead_runs(form);
+            let bare = Bare { rule, form, check, next: form::behind_lead(form), digits: form::digits(form) };
             let firsts = [b'0'].into_iter().chain(b'A'..=b'Z');
             for (first, by_run) in firsts.zip(self.bare.chunks_mut(RUNS)) {
                 for (run, forms) in by_run.iter_mut().enumerate() {
                     if runs >> run & 1 == 1 && form::may_begin(form, first) {
-                        forms.push(Bare { rule, form, check });
+                        forms.push(bare);
                     }
                 }
             }
@@ -225,7 +318,11 @@ impl Kinds {
     pub(crate) fn find(&self, view: &View<'_>, at: usize) -> Option<(u16, Range<usize>)> {
         let start = start_of(view, at)?;
         let shape = form::shape(view, start)?;
-        self.named(view, start, shape).or_else(|| self.bare(view, start, shape))
+        // `is 123456789`: a small word before a number is none of its letters.
+        let is_word = view.at(start).is_ascii_lowercase() && view.at(start + 2) == b' ';
+        (if is_word { None } else { self.named(view, start, shape) })
+            .or_else(|| self.bare(view, start, shape))
+            .or_else(|| self.named_behind(view, start, shape))
     }
 
     /// An id that stands alone.
@@ -233,11 +330,32 @@ impl Kinds {
         let first = view.at(start).to_ascii_uppercase();
         let slot = if first.is_ascii_digit() { 0 } else { usize::from(first.checked_sub(b'A')?) + 1 };
         let forms = self.bare.get(slot * RUNS + shape.lead_digits.min(RUNS - 1))?;
-        forms.iter().find_map(|bare| {
+        let next = view.at(start + shape.lead_digits);
+        let mut fitting = forms
+            .iter()
+            .filter(|bare| bare.digits <= shape.digits && bare.next.is_none_or(|sign| sign == next));
+        fitting.find_map(|bare| {
             let id = form::read(view, start, bare.form)?;
             let span = start..id.end;
-            let valid = (bare.check)(id.text()) && !ids::is_part_of_id(view, &span);
+            let valid =
+                (bare.check)(id.text()) && stands_alone(view, &span) && !ids::is_part_of_id(view, &span);
             valid.then_some((bare.rule, span))
+        })
+    }
+
+    /// An id of which the words behind it say what it is: `… is my PESEL`, `… (CPF)`.
+    fn named_behind(&self, view: &View<'_>, start: usize, shape: form::Shape) -> Option<(u16, Range<usize>)> {
+        if !words::say_what_it_is(view, start + shape.len) {
+            return None;
+        }
+        let end = form::open(view, start)?;
+        let text = view.bytes(end, start + LEN_MAX.min(end - start) + REACH_BEHIND - 1);
+        words::behind(text).find_map(|word_end| {
+            self.words.ending_at(text, word_end).find_map(|(label, idx)| {
+                let (rule, kind) = self.kinds.get(idx)?;
+                let named = !(label.is_weak || label.is_country || label.needs_bank);
+                (named && kind.read(view, start, false, shape) == Some(end)).then_some((*rule, start..end))
+            })
         })
     }
 
@@ -290,9 +408,26 @@ impl Kind {
             return None;
         }
         first.or_else(|| {
-            self.open.filter(|&digits| digits <= shape.digits).and_then(|_| form::open(view, start))
+            let fits = |&digits: &usize| digits <= shape.digits && !view.at(start).is_ascii_lowercase();
+            self.open.filter(fits).and_then(|_| form::open(view, start))
         })
     }
+}
+
+/// Whether the id is all there is: no group of digits goes on beside it, digits alone are not called the number of a
+/// thing, and digits with small letters are no hexadecimal number.
+fn stands_alone(view: &View<'_>, id: &Range<usize>) -> bool {
+    let bytes = view.bytes(id.start, id.end);
+    let before = view.before(id.start) == b' ' && id.start > 1 && view.at(id.start - 2).is_ascii_digit();
+    let behind = view.at(id.end) == b' ' && view.at(id.end + 1).is_ascii_digit();
+    if (before || behind) && bytes.contains(&b' ') {
+        return false;
+    }
+    if bytes.iter().all(u8::is_ascii_digit) {
+        return !words::name_a_thing(view.bytes(id.start.saturating_sub(REACH), id.start));
+    }
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    !bytes.iter().all(is_hex)
 }
 
 /// Where the id begins that a candidate points at.
@@ -300,7 +435,8 @@ fn start_of(view: &View<'_>, at: usize) -> Option<usize> {
     let start = if view.at(at).is_ascii_alphanumeric() { at } else { at + 1 };
     let before = view.before(start);
     // Where a sign stands before and the seventh character is right, the sign is a candidate as well.
-    if start == at && SIGN_BEFORE.has(before) && SEVENTH.has(view.at(at + 6)) {
+    let is_small = view.at(start).is_ascii_lowercase();
+    if start == at && SIGN_BEFORE.has(before) && !is_small && SEVENTH.has(view.at(at + 6)) {
         return None;
     }
     if start == 0 || BEFORE_ID.has(before) {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::view::View;
+
 /// How many bytes before an id are looked at.
 pub(super) const REACH: usize = 64;
 
@@ -162,6 +164,58 @@ fn begin_of(text: &[u8], end: usize, label: &[u8]) -> Option<usize> {
     apart.then_some(pos)
 }
 
+/// Whether at `end` words follow that say what stands before, as far as a glance tells.
+pub(super) fn say_what_it_is(view: &View<'_>, end: usize) -> bool {
+    match (view.at(end), view.at(end + 1)) {
+        (b'(' | b'[', _) | (b' ', b'(' | b'[') => true,
+        (b' ', next) => next.is_ascii_lowercase() || next == 0xC3,
+        // It was not read to its end.
+        (other, _) => other.is_ascii_digit(),
+    }
+}
+
+/// Where the words end that say of an id before them what it is: behind a form of `be`, or within brackets.
+pub(super) fn behind(text: &[u8]) -> impl Iterator<Item = usize> {
+    let spaces = text.iter().take_while(|&&byte| byte == b' ').count();
+    let first = word_at(text, spaces);
+    let (from, closed) = match text.get(spaces) {
+        Some(b'(' | b'[') => (spaces + 1, true),
+        _ if spaces == 1 && is_be(text.get(first.clone()).unwrap_or_default()) => (first.end, false),
+        _ => (text.len(), true),
+    };
+    let mut pos = from;
+    std::iter::from_fn(move || {
+        if !closed && text.get(pos) != Some(&b' ') && pos > from {
+            return None;
+        }
+        while text.get(pos).is_some_and(|&byte| is_joint(byte)) {
+            pos += 1;
+        }
+        let word = word_at(text, pos);
+        pos = word.end;
+        // A word that is cut off, or goes on with digits, is another one.
+        let whole = text.get(pos).is_some_and(|&byte| !byte.is_ascii_digit());
+        (!word.is_empty() && whole).then_some(word.end)
+    })
+    .take(WORDS_BEHIND)
+}
+
+/// How many words behind an id are read.
+const WORDS_BEHIND: usize = 6;
+
+/// The word that begins at `pos`.
+fn word_at(text: &[u8], pos: usize) -> Range<usize> {
+    let rest = text.get(pos..).unwrap_or_default();
+    pos..pos + rest.iter().take_while(|&&byte| is_letter(byte)).count()
+}
+
+/// Whether the word says that something is something, in one of the languages of the tables.
+fn is_be(word: &[u8]) -> bool {
+    const FORMS: [&str; 15] =
+        ["is", "was", "är", "ist", "est", "es", "è", "é", "er", "on", "jest", "to", "je", "este", "olan"];
+    FORMS.iter().any(|form| word.eq_ignore_ascii_case(form.as_bytes()))
+}
+
 /// Words for things that are known by their numbers.
 const NUMBERED: &str = "order transaction product item invoice ticket tracking batch part serial shipment version token \
     sku ref reference lot upc receipt confirmation widget count quantity po booking model";
@@ -257,6 +311,7 @@ pub(super) fn is_filling(word: &[u8]) -> bool {
             | b"with"
             | b"nro"
             | b"as"
+            | b"identifier"
             | b"u"
             | b"s"
             | b"n\xc2\xba"

@@ -1,8 +1,8 @@
 //! What makes an id of a state outside Europe valid.
 
 use super::check::{
-    complement_10, complement_11, folded, is_date, is_uniform, is_ymd, luhn, number, part, verhoeff,
-    weighted, worth, worth_at,
+    complement_10, complement_11, folded, is_date, is_milliseconds, is_uniform, is_ymd, luhn, number, part,
+    verhoeff, weighted, worth, worth_at,
 };
 
 pub(super) fn us_itin(id: &[u8]) -> bool {
@@ -76,11 +76,6 @@ pub(super) fn in_aadhaar(id: &[u8]) -> bool {
 /// The fourth letter says what kind of person it is.
 pub(super) fn in_pan(id: &[u8]) -> bool {
     id.get(3).is_some_and(|kind| b"ABCFGHJLPT".contains(kind))
-}
-
-pub(super) fn in_gstin(id: &[u8]) -> bool {
-    let sum = folded(id, &[1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2], 36);
-    in_gstin_form(id) && (36 - sum % 36) % 36 == worth_at(id, 14)
 }
 
 /// State, permanent account number, entity: a form that nothing else has.
@@ -212,6 +207,16 @@ pub(super) fn kr_rrn(id: &[u8]) -> bool {
     kr_rrn_form(id) && ((11 - sum % 11) % 10 + extra) % 10 == worth_at(id, 12)
 }
 
+/// Thirteen digits alone may be a time.
+pub(super) fn kr_rrn_bare(id: &[u8]) -> bool {
+    kr_rrn(id) && !is_milliseconds(id)
+}
+
+/// Alone, the number must be one of a tax office.
+pub(super) fn kr_brn_bare(id: &[u8]) -> bool {
+    kr_brn(id) && part(id, 0, 3) > 100
+}
+
 pub(super) fn kr_brn(id: &[u8]) -> bool {
     let sum = weighted(id, &[1, 3, 7, 1, 3, 7, 1, 3]) + worth_at(id, 8) * 5 / 10 + worth_at(id, 8) * 5;
     (sum + worth_at(id, 9)).is_multiple_of(10)
@@ -219,7 +224,7 @@ pub(super) fn kr_brn(id: &[u8]) -> bool {
 
 pub(super) fn jp_my_number(id: &[u8]) -> bool {
     let rest = weighted(id, &[6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
-    (if rest < 2 { 0 } else { 11 - rest }) == worth_at(id, 11)
+    (if rest < 2 { 0 } else { 11 - rest }) == worth_at(id, 11) && !is_uniform(id)
 }
 
 pub(super) fn jp_corporate(id: &[u8]) -> bool {
@@ -315,6 +320,11 @@ pub(super) fn il_id(id: &[u8]) -> bool {
 
 pub(super) fn za_id(id: &[u8]) -> bool {
     is_ymd(id, 0) && worth_at(id, 10) < 3 && luhn(id)
+}
+
+/// Alone, the last digit but one must be the eight or nine that is left of a former use, and the whole no time.
+pub(super) fn za_id_bare(id: &[u8]) -> bool {
+    za_id(id) && worth_at(id, 11) > 7 && !is_milliseconds(id)
 }
 
 pub(super) fn kz_iin(id: &[u8]) -> bool {
