@@ -18,7 +18,7 @@ mod parts;
 use cues::{AFTER, BE, BEFORE, CLOSING, GREETING, LABEL, NAME, NAMED, PLACE, ROLE, SPEAKS, TITLE, WHOSE};
 use lexicon::{GIVEN, SURNAME, Traits, WORD, look_up};
 pub(crate) use lexicon::{base_letter, is_ordinary};
-use parts::{LETTER, Parts, Word, word_at, word_before};
+use parts::{LETTER, Parts, Word, is_capital, word_at, word_before};
 
 pub(super) const DETECTORS: &[Detector] = &[
     Detector {
@@ -35,12 +35,22 @@ pub(super) const DETECTORS: &[Detector] = &[
             Example::new("", &["O'Brien, Mary"], " (accounts)"),
             Example::new("it came from ", &["Zbigniew"], " yesterday"),
             Example::new("my name is ", &["Tomoko Qwerin"], ""),
+            Example::new("everyone calls me ", &["Tomokin"], ""),
+            Example::new("for my daughter ", &["Tomokin"], " and me"),
+            Example::new("a film starring ", &["Qwerin"], "."),
+            Example::new("a song composed by ", &["Tomokin Qwerin"], " in 1973"),
+            Example::new("please add ", &["Tomokin Qwerin"], " as a beneficiary"),
+            Example::new("our founders: ", &["Qwerin"], ", said no more"),
         ],
         non_examples: &[
             Example::none("Payment Intent, Billing Address, New York, Stripe Dashboard, Thank You"),
             Example::none("Will you mark the invoice? Mark the box. May I? Grace Period ends in June."),
             Example::none("Dear Customer, Dear Sir or Madam, Hello World, Hi Team,"),
             Example::none("17 Jennifer Street, Johnson Hospital, San Antonio, Martin Luther University"),
+            Example::none("my son Monday, calls me Maybe, starring New York, written by Quality Assurance"),
+            Example::none(
+                "add Blue Label as a product, add Zeta Yotta as a supplier, our customers: Zetayotta",
+            ),
             Example::none("class JenniferRosen extends Jennifer_Rosen; jennifer.Rosen()"),
         ],
         rank: 20,
@@ -147,10 +157,14 @@ fn find_name(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     let end = parts.end();
     let named = if parts.len > 1 {
         is_full_name(&parts)
-            || (context.strong || is_said(context) || is_mailbox(view, end) || speaks(view, end))
+            || (context.strong
+                || is_said(context)
+                || is_mailbox(view, end)
+                || speaks(view, end)
+                || is_made(view, end))
                 && is_plausible(&parts)
     } else {
-        is_lone_name(view, &first, context)
+        is_lone_name(view, &first, context) || is_in_list_of_people(view, &first)
     };
     if named && (!context.whole_line || is_full_name(&parts) || ends_line(view, end)) {
         return Some(at..end);
@@ -225,7 +239,119 @@ fn word_context(view: &View<'_>, end: usize) -> Context {
     } else if traits & ROLE != 0 {
         context.strong = true;
     }
+    if is_person_by(view, word, begin) {
+        context.strong = true;
+        context.lone = word != b"by";
+    }
     context
+}
+
+/// Whether nobody but a person is meant behind `word`, which begins at `begin`: `my son`, `they call me`, `starring`,
+/// `written by`.
+fn is_person_by(view: &View<'_>, word: &[u8], begin: usize) -> bool {
+    let before = || word_before(view, begin.saturating_sub(1)).unwrap_or_default();
+    match word {
+        b"starring" => true,
+        b"me" => matches!(before(), b"call" | b"calls"),
+        b"by" => matches!(
+            before(),
+            b"directed" | b"written" | b"composed" | b"sung" | b"narrated" | b"painted" | b"choreographed"
+        ),
+        b"son" | b"daughter" | b"kid" | b"child" | b"husband" | b"wife" | b"brother" | b"sister"
+        | b"mother" | b"father" | b"nephew" | b"niece" | b"cousin" | b"uncle" | b"aunt" | b"grandson"
+        | b"granddaughter" | b"girlfriend" | b"boyfriend" | b"friend" | b"neighbour" | b"neighbor"
+        | b"colleague" => matches!(
+            before(),
+            b"my" | b"My" | b"his" | b"her" | b"our" | b"Our" | b"your" | b"their" | b"His" | b"Her"
+        ),
+        _ => false,
+    }
+}
+
+/// Whether what follows says that the name is made what only persons are: `as a beneficiary`.
+fn is_made(view: &View<'_>, end: usize) -> bool {
+    let mut at = end + 4;
+    if !view.starts_with(end, b" as ") {
+        return false;
+    }
+    while let Some(article) = [&b"a "[..], b"an ", b"my ", b"our ", b"the ", b"joint ", b"second "]
+        .into_iter()
+        .find(|article| view.starts_with(at, article))
+    {
+        at += article.len();
+    }
+    let word = view.bytes(at, view.run_up_to(at, 16, LETTER));
+    matches!(
+        word,
+        b"beneficiary"
+            | b"dependent"
+            | b"dependant"
+            | b"nominee"
+            | b"signatory"
+            | b"cardholder"
+            | b"guarantor"
+            | b"executor"
+            | b"witness"
+            | b"passenger"
+            | b"godfather"
+            | b"godmother"
+    )
+}
+
+/// How many names of a list are read back.
+const LIST_MAX: usize = 4;
+
+/// Whether the word stands in a list of persons: `our founders: Qwerin, Rosen and Smith`.
+fn is_in_list_of_people(view: &View<'_>, word: &Word) -> bool {
+    let may_be_name = |traits: Traits| traits & WORD == 0 || traits & (GIVEN | SURNAME) != 0;
+    if word.is_initial || !may_be_name(word.traits) {
+        return false;
+    }
+    let mut at = word.start;
+    for _ in 0..LIST_MAX {
+        let joins = [&b": "[..], b", and ", b" and ", b", "];
+        let Some(join) =
+            joins.into_iter().find(|join| at >= join.len() && view.starts_with(at - join.len(), join))
+        else {
+            return false;
+        };
+        let Some(before) = word_before(view, at - join.len()) else { return false };
+        at -= join.len() + before.len();
+        if join == b": " {
+            return matches!(
+                before,
+                b"founders"
+                    | b"cofounders"
+                    | b"authors"
+                    | b"singers"
+                    | b"actors"
+                    | b"actresses"
+                    | b"attendees"
+                    | b"participants"
+                    | b"passengers"
+                    | b"guests"
+                    | b"speakers"
+                    | b"students"
+                    | b"employees"
+                    | b"children"
+                    | b"kids"
+                    | b"sons"
+                    | b"daughters"
+                    | b"brothers"
+                    | b"sisters"
+                    | b"siblings"
+                    | b"patients"
+                    | b"witnesses"
+                    | b"applicants"
+                    | b"beneficiaries"
+                    | b"signatories"
+            );
+        }
+        if !is_capital(view, at) {
+            return false;
+        }
+    }
+    false
 }
 
 /// Whether what stands before `and` at `begin` is no capitalised word, or a given name: companies are named

@@ -47,6 +47,8 @@ fn names_of_many_forms_are_found_whole() {
     ] {
         assert_eq!(names(text), [wanted], "{text:?}");
     }
+    assert_eq!(names("our two founders: Qwerin, Brown and Smith"), ["Qwerin", "Brown", "Smith"]);
+    assert_eq!(names("our two partners: Qwerin, Brown and Smith"), [""; 0]);
     assert_eq!(names("Anna, Jennifer and Stephan came"), ["Anna", "Jennifer", "Stephan"]);
 }
 
