@@ -1,0 +1,248 @@
+//! What the engine asks while it reads: tokens for values, values for tokens.
+
+use crate::escape::escape;
+use crate::links::Links;
+use obelus::{Category, Finding, Sink, token};
+use obelus_vault::Scope;
+use std::convert::Infallible;
+
+/// What is done with values and tokens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Mode {
+    /// Values become tokens: requests.
+    Mint,
+    /// Tokens become values, what else is found its label: text of an answer.
+    Open,
+    /// Tokens stay, what else is found becomes its label: arguments of tool calls.
+    Keep,
+    /// Tokens stay, and nothing else may be found: what is signed or encrypted.
+    Seal,
+}
+
+/// How many findings of each category were replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally {
+    /// By category, in the order of [`Category::ALL`].
+    found: Vec<u64>,
+    /// Those where a token stayed or became its value.
+    spared: Vec<u64>,
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally { found: vec![0; Category::ALL.len()], spared: vec![0; Category::ALL.len()] }
+    }
+}
+
+impl Tally {
+    /// What was replaced by something that hides it.
+    pub(crate) fn counts(&self) -> Vec<(Category, u64)> {
+        let replaced =
+            self.found.iter().zip(&self.spared).map(|(found, spared)| found.saturating_sub(*spared));
+        Category::ALL.iter().copied().zip(replaced).filter(|(_, count)| *count > 0).collect()
+    }
+
+    pub(crate) fn add(&mut self, other: &Tally) {
+        for (to, from) in [(&mut self.found, &other.found), (&mut self.spared, &other.spared)] {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        }
+    }
+
+    /// Whether anything was found that was no token.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.found.iter().zip(&self.spared).all(|(found, spared)| found <= spared)
+    }
+
+    fn count(counters: &mut [u64], category: Category) {
+        if let Some(counter) = counters.get_mut(category as usize) {
+            *counter += 1;
+        }
+    }
+}
+
+/// Takes the output of the engine, and answers what it asks.
+pub(crate) struct Tokens<'s> {
+    pub(crate) scope: &'s Scope,
+    pub(crate) mode: Mode,
+    pub(crate) out: &'s mut Vec<u8>,
+    pub(crate) tally: &'s mut Tally,
+    /// Where tokens stand, if those inside links are to stay.
+    pub(crate) links: Option<&'s mut Links>,
+}
+
+impl Sink for Tokens<'_> {
+    type Error = Infallible;
+
+    fn keep(&mut self, input: &[u8]) -> Result<(), Infallible> {
+        self.out.extend_from_slice(input);
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn found(&mut self, finding: &Finding<'_>) -> Result<(), Infallible> {
+        if let Some(links) = &mut self.links {
+            links.pass(finding.span.end);
+        }
+        if !finding.allowed {
+            Tally::count(&mut self.tally.found, finding.category);
+        }
+        Ok(())
+    }
+
+    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        let is_spared = match self.mode {
+            Mode::Mint if !is_token(value) => return self.scope.mint(category, value, out),
+            // A token that this scope made says what it says, wherever it stands; what only looks like one becomes
+            // one, and comes back as it was.
+            Mode::Mint if opens(self.scope, value) => {
+                out.extend_from_slice(value);
+                true
+            }
+            Mode::Mint => return self.scope.mint(Category::TokenLike, value, out),
+            Mode::Open => open(self.scope, self.links.as_deref_mut(), value, out),
+            Mode::Keep | Mode::Seal => keep(self.scope, value, out),
+        };
+        if is_spared {
+            Tally::count(&mut self.tally.spared, category);
+        }
+        is_spared
+    }
+}
+
+/// Whether the text is of the form of one token and nothing else.
+fn is_token(value: &[u8]) -> bool {
+    token::parse(value).is_some_and(|(_, len)| len == value.len())
+}
+
+/// Whether the scope made the token.
+fn opens(scope: &Scope, token: &[u8]) -> bool {
+    scope.is_minted(token)
+}
+
+/// Appends `value` with the tokens in it opened, if that leaves nothing of it unjudged. A token that the scope did not
+/// make resolves to nothing: it stays.
+fn open(scope: &Scope, mut links: Option<&mut Links>, value: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut may_open = |token: &[u8]| links.as_deref_mut().is_none_or(|links| links.may_open(token));
+    if is_token(value) {
+        if !may_open(value) || !scope.open(value, out) {
+            out.extend_from_slice(value);
+        }
+        return true;
+    }
+    let from = out.len();
+    let is_open = replace(value, out, |token, out| {
+        if may_open(token) {
+            return scope.open(token, out);
+        }
+        out.extend_from_slice(token);
+        opens(scope, token)
+    });
+    if !is_open {
+        out.truncate(from);
+    }
+    is_open
+}
+
+/// Appends `value` as it is, if it is a token or words around tokens of the scope.
+fn keep(scope: &Scope, value: &[u8], out: &mut Vec<u8>) -> bool {
+    let is_kept = is_token(value) || replace(value, &mut Vec::new(), |token, _| opens(scope, token));
+    if is_kept {
+        out.extend_from_slice(value);
+    }
+    is_kept
+}
+
+/// Appends `value` with each token replaced by what `with` appends. False if there is none, if `with` says so of one,
+/// or if something else than words stands around them: that could be what the value was found for.
+fn replace(value: &[u8], out: &mut Vec<u8>, mut with: impl FnMut(&[u8], &mut Vec<u8>) -> bool) -> bool {
+    let (mut rest, mut is_any) = (value, false);
+    loop {
+        let Some((at, len)) = find(rest) else {
+            out.extend_from_slice(rest);
+            return is_any && are_words(rest);
+        };
+        let (before, from) = rest.split_at(at);
+        let (token, behind) = from.split_at(len);
+        out.extend_from_slice(before);
+        if !are_words(before) || !with(token, out) {
+            return false;
+        }
+        is_any = true;
+        rest = behind;
+    }
+}
+
+/// How long the token is with which the text begins, if it does.
+pub(crate) fn parse(text: &[u8]) -> Option<usize> {
+    token::parse(text).map(|(_, len)| len)
+}
+
+/// Where the first token stands, and how long it is.
+pub(crate) fn find(text: &[u8]) -> Option<(usize, usize)> {
+    let starts = text.windows(token::PREFIX.len()).enumerate().filter(|(_, piece)| *piece == token::PREFIX);
+    starts.map(|(at, _)| at).find_map(|at| Some((at, token::parse(text.get(at..)?)?.1)))
+}
+
+/// Letters, spaces and punctuation, but nothing that addresses and numbers are made of.
+fn are_words(text: &[u8]) -> bool {
+    let may_stand = |sign: char| {
+        sign.is_alphabetic() || sign.is_whitespace() || (sign.is_ascii_punctuation() && sign != '@')
+    };
+    std::str::from_utf8(text).is_ok_and(|text| text.chars().all(may_stand))
+}
+
+/// Appends the body of a JSON string with every token of the scope opened, and says whether there was one.
+pub(crate) fn open_all(scope: &Scope, body: &[u8], out: &mut Vec<u8>) -> bool {
+    let (mut rest, mut is_any, mut value) = (body, false, Vec::new());
+    while let Some((at, len)) = find(rest) {
+        let (before, from) = rest.split_at(at);
+        let (token, behind) = from.split_at(len);
+        out.extend_from_slice(before);
+        value.clear();
+        if scope.open(token, &mut value) {
+            escape(&value, out);
+            is_any = true;
+        } else {
+            out.extend_from_slice(token);
+        }
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+    is_any
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "obl_email_abcdefghijklmnopabcd";
+
+    fn replaced(value: &str) -> Option<String> {
+        let mut out = Vec::new();
+        let is_done = replace(value.as_bytes(), &mut out, |_, out| {
+            out.extend_from_slice(b"X");
+            true
+        });
+        is_done.then(|| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn tokens_among_words_are_replaced() {
+        assert_eq!(replaced(&format!("Dear {TOKEN}, and {TOKEN}!")).unwrap(), "Dear X, and X!");
+        assert_eq!(replaced(TOKEN).unwrap(), "X");
+        assert_eq!(replaced("Dear"), None);
+        assert_eq!(replaced(&format!("{TOKEN} 4")), None);
+        assert_eq!(replaced(&format!("a@b {TOKEN}")), None);
+    }
+
+    #[test]
+    fn one_token_alone_is_told_from_text_with_tokens() {
+        assert!(is_token(TOKEN.as_bytes()));
+        assert!(!is_token(format!("{TOKEN}a").as_bytes()));
+        assert_eq!(find(format!("obl_ {TOKEN}").as_bytes()), Some((5, TOKEN.len())));
+    }
+}

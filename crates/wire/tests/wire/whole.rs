@@ -1,0 +1,159 @@
+//! Bodies that come whole.
+
+use crate::support::{CARD, EMAIL, Rig, event, joined, text};
+use obelus::Category;
+use obelus_wire::{Profile, Reason, Route, Wire};
+use serde_json::{Value, json};
+
+#[test]
+fn nothing_found_leaves_every_byte() {
+    let rig = Rig::new();
+    for body in [
+        "{ \"model\" : \"m\",\r\n \"messages\":[{\"role\":\"user\",\"content\":\"caf\\u00e9 \\/ é\"}], \"n\":1.0e0 }\n",
+        "\u{feff}{\"model\":\"m\",\"messages\":[]}",
+    ] {
+        let redacted = rig.request(Route::ChatCompletions, body).unwrap();
+        assert_eq!((redacted.counts.len(), text(redacted)), (0, body.to_owned()));
+    }
+    let answer = "{ \"id\":\"chatcmpl-1\",\"choices\":[ {\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\\u0069\"},\"logprobs\":{\"content\":[{\"token\":\"hi\",\"logprob\":-0.1}]},\"finish_reason\":\"stop\"}]}";
+    assert_eq!(text(rig.answer(Route::ChatCompletions, answer).unwrap()), answer);
+}
+
+#[test]
+fn values_become_tokens_and_come_back() {
+    let rig = Rig::new();
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": format!("write to {EMAIL}, card {CARD}, cvc 123")}]}).to_string();
+    let redacted = rig.request(Route::ChatCompletions, &body).unwrap();
+    let admitted = rig.wire.admit(Route::ChatCompletions, body.as_bytes()).unwrap();
+    assert_eq!(admitted.facts(), &rig.wire.inspect(Route::ChatCompletions, body.as_bytes()).unwrap());
+    assert_eq!(admitted.redact(&rig.scope).unwrap().body, redacted.body);
+    let counts = redacted.counts.clone();
+    let sent = text(redacted);
+    assert!(!sent.contains(EMAIL) && !sent.contains("4242") && !sent.contains("123"), "{sent}");
+    assert!(sent.contains(&rig.email()));
+    for category in [Category::Email, Category::CardNumber, Category::CardCvc] {
+        assert!(counts.contains(&(category, 1)), "{counts:?}");
+    }
+    let answer =
+        json!({"choices": [{"index": 0, "message": {"content": format!("Sent to {}.", rig.email())}}]});
+    let redacted = rig.answer(Route::ChatCompletions, &answer.to_string()).unwrap();
+    assert_eq!(redacted.counts, [], "what comes back is not counted as hidden");
+    assert!(text(redacted).contains(&format!("Sent to {EMAIL}.")));
+}
+
+#[test]
+fn the_same_history_gives_the_same_bytes() {
+    let rig = Rig::new();
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": EMAIL}, {"role": "user", "content": EMAIL}]}).to_string();
+    let first = text(rig.request(Route::ChatCompletions, &body).unwrap());
+    assert_eq!(text(rig.request(Route::ChatCompletions, &body).unwrap()), first);
+    // Tokens that a client kept, in arguments of a tool call, stay what they are.
+    let again = rig.request(Route::ChatCompletions, &first).unwrap();
+    assert_eq!((again.counts.len(), text(again)), (0, first));
+}
+
+#[test]
+fn what_looks_like_a_token_comes_back_as_it_was() {
+    let rig = Rig::new();
+    let guessed = "obl_email_abcdefghijklmnopabcd";
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": format!("is {guessed} one?")}]});
+    let sent = text(rig.request(Route::ChatCompletions, &body.to_string()).unwrap());
+    assert!(!sent.contains(guessed), "{sent}");
+    let sent: Value = serde_json::from_str(&sent).unwrap();
+    let answer = json!({"choices": [{"message": {"content": sent["messages"][0]["content"]}}]});
+    let back = text(rig.answer(Route::ChatCompletions, &answer.to_string()).unwrap());
+    assert!(back.contains(&format!("is {guessed} one?")), "{back}");
+    // One that the model makes up, or that another session has, resolves to nothing.
+    let foreign = Rig::new().email();
+    for token in [guessed, &foreign] {
+        let answer = json!({"choices": [{"message": {"content": format!("ask {token} now")}}]}).to_string();
+        assert_eq!(text(rig.answer(Route::ChatCompletions, &answer).unwrap()), answer);
+    }
+}
+
+#[test]
+fn what_the_model_invents_is_hidden() {
+    let rig = Rig::new();
+    let answer = json!({"choices": [{"message": {"content": format!("use {CARD}")}, "logprobs": {"content": [{"token": "4242"}]}}]});
+    let redacted = rig.answer(Route::ChatCompletions, &answer.to_string()).unwrap();
+    assert_eq!(redacted.counts, [(Category::CardNumber, 1)]);
+    let back: Value = serde_json::from_str(&text(redacted)).unwrap();
+    assert_eq!(back["choices"][0]["message"]["content"], "use [card-number]");
+    assert_eq!(back["choices"][0]["logprobs"], Value::Null, "they repeat what is hidden");
+}
+
+#[test]
+fn answers_that_are_none_are_refused() {
+    let rig = Rig::new();
+    for body in [
+        "",
+        "<html>",
+        "{\"id\":1",
+        r#"{"choices":[],"choices":[]}"#,
+        r#"{"choices":[{"message":{"content":"a","c\u006fntent":"b"}}]}"#,
+    ] {
+        let refusal = rig.answer(Route::ChatCompletions, body).unwrap_err();
+        assert_eq!((refusal.status, refusal.reason), (502, Reason::Malformed), "{body}");
+    }
+}
+
+#[test]
+fn words_around_tokens_under_a_sensitive_name_stay() {
+    let rig = Rig::new();
+    let token = rig.token(Category::PersonName, "Jenny Rosen");
+    let of = |name: &str, value: String| {
+        let answer = json!({"choices": [{"message": {"content": json!({name: value}).to_string()}}]});
+        let back: Value =
+            serde_json::from_str(&text(rig.answer(Route::ChatCompletions, &answer.to_string()).unwrap()))
+                .unwrap();
+        let content: Value =
+            serde_json::from_str(back["choices"][0]["message"]["content"].as_str().unwrap()).unwrap();
+        content[name].as_str().unwrap().to_owned()
+    };
+    assert_eq!(of("first_name", token.clone()), "Jenny Rosen");
+    assert_eq!(of("email", format!("{} (work)", rig.email())), format!("{EMAIL} (work)"));
+    assert_eq!(of("email", format!("{} 7", rig.email())), "[email]");
+    assert_eq!(of("email", "made.up@example.org".to_owned()), "[email]");
+}
+
+#[test]
+fn tokens_in_links_stay_tokens() {
+    let rig = Rig::new();
+    let token = rig.email();
+    let said = format!("![a](https://example.com/?q={token}) and {token}, \"{token}\"");
+    let read = format!("![a](https://example.com/?q={token}) and {EMAIL}, \"{EMAIL}\"");
+    let answer = |text: &str| json!({"choices": [{"index": 0, "message": {"content": text, "other": text, "list": [text]}}]});
+    let back = text(rig.answer(Route::ChatCompletions, &answer(&said).to_string()).unwrap());
+    assert_eq!(serde_json::from_str::<Value>(&back).unwrap(), answer(&read));
+    for (at, _) in said.char_indices().skip(1) {
+        let (head, tail) = said.split_at(at);
+        let stream: String = [head, tail]
+            .map(|piece| event(&json!({"choices": [{"index": 0, "delta": {"content": piece}}]})))
+            .concat();
+        let out = rig.stream(Route::ChatCompletions, &[stream.as_bytes()]).unwrap();
+        assert_eq!(joined(&out)["0 content"], read, "at {at}");
+    }
+    let mut profile = Profile::default();
+    profile.restore_links = true;
+    let wire = std::sync::Arc::new(Wire::new(&profile).unwrap());
+    let back =
+        wire.answer(Route::ChatCompletions, rig.scope.clone()).finish(answer(&said).to_string().as_bytes());
+    assert_eq!(
+        serde_json::from_slice::<Value>(&back.unwrap().body).unwrap(),
+        answer(&said.replace(&token, EMAIL))
+    );
+}
+
+#[test]
+fn nothing_shows_what_a_body_holds() {
+    let rig = Rig::new();
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": EMAIL}]}).to_string();
+    let redacted = rig.request(Route::ChatCompletions, &body).unwrap();
+    let answer = rig.wire.answer(Route::ChatCompletions, rig.scope.clone());
+    let mut events = rig.wire.events(Route::ChatCompletions, rig.scope.clone());
+    events.push(format!("data: {{\"a\":\"{EMAIL}").as_bytes(), &mut Vec::new()).unwrap();
+    let refusal =
+        rig.request(Route::ChatCompletions, &format!("{{\"{EMAIL}\":1,\"{EMAIL}\":2}}")).unwrap_err();
+    let shown = format!("{:?} {redacted:?} {answer:?} {events:?} {refusal:?} {refusal}", rig.wire);
+    assert!(!shown.contains("jenny") && !shown.contains("obl_"), "{shown}");
+}
