@@ -1,0 +1,59 @@
+use crate::client::events;
+use crate::{joined, post, start};
+use serde_json::{Value, json};
+
+fn ask(text: &str) -> Value {
+    json!({"model": "stub-small", "stream": true, "messages": [{"role": "user", "content": text}]})
+}
+
+const PATH: &str = "/v1/chat/completions";
+
+#[test]
+fn a_stream_waits_for_its_release() {
+    let provider = start();
+    let mut reply = post(&provider, PATH, &ask("Wait here [[hold:2]]"));
+    let mut before = Vec::new();
+    while joined(&before, "/choices/0/delta/content").len() < 8 {
+        let frame = reply.frame().expect("the connection holds").expect("the stream goes on");
+        before.extend(events(str::from_utf8(&frame).expect("text")));
+    }
+    assert_eq!(joined(&before, "/choices/0/delta/content"), "You wrot");
+    provider.release();
+    assert_eq!(joined(&reply.events(), "/choices/0/delta/content"), "e: Wait here");
+}
+
+#[test]
+fn streams_end_as_the_script_says() {
+    let provider = start();
+    let whole = post(&provider, PATH, &ask("To the end")).text();
+    assert!(whole.ends_with("data: [DONE]\n\n"));
+    for (directive, is_proper) in [("[[cut]]", true), ("[[reset]]", false), ("[[fail]]", true)] {
+        let (frames, ended) = post(&provider, PATH, &ask(&format!("To the end {directive}"))).frames();
+        let text = String::from_utf8(frames.concat()).expect("text");
+        assert_eq!(ended, is_proper, "{directive}");
+        assert!(!text.contains("[DONE]"), "{directive}");
+        let events = events(&text);
+        assert!(!joined(&events, "/choices/0/delta/content").is_empty(), "{directive}");
+        let fails = events.last().is_some_and(|last| last["error"]["type"] == "server_error");
+        assert_eq!(fails, directive == "[[fail]]");
+    }
+}
+
+#[test]
+fn events_are_cut_where_the_script_says() {
+    let provider = start();
+    let (frames, _) = post(&provider, PATH, &ask("Cut [[bytes:7]]")).frames();
+    assert!(frames.len() > 10);
+    let (last, others) = frames.split_last().expect("frames");
+    assert!(others.iter().all(|frame| frame.len() == 7) && last.len() <= 7);
+    let text = String::from_utf8(frames.concat()).expect("text");
+    assert_eq!(joined(&events(&text), "/choices/0/delta/content"), "You wrote: Cut");
+}
+
+#[test]
+fn an_abandoned_stream_does_not_stop_others() {
+    let provider = start();
+    let reply = post(&provider, PATH, &ask("Gone [[hold:1]]"));
+    drop(reply);
+    assert_eq!(post(&provider, PATH, &ask("Here")).status, 200);
+}
