@@ -40,6 +40,10 @@ score:
     set -euo pipefail
     if [ -d ../shared/detection ]; then tests/score.sh; else echo "score: no cases beside the checkout"; fi
 
+# The SDKs of OpenAI and Anthropic, for Python and Node, against the sidecar; installs them into tests/e2e/.tools
+e2e *ARGUMENTS:
+    tests/e2e/run {{ARGUMENTS}}
+
 # Benchmarks still build; what they measure is verified by `test`
 bench-smoke:
     cargo bench --workspace --no-run

@@ -21,7 +21,7 @@ pub struct Options {
     pub key: Option<String>,
     /// The length of a delta in characters, where the script does not say it; 0 counts as 1.
     pub delta_chars: usize,
-    /// How many requests are remembered. 0: none, which is faster.
+    /// How many requests are remembered, and at most 64 MiB of bodies. 0: none, which is faster.
     pub recorded_max: usize,
 }
 

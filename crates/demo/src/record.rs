@@ -3,7 +3,7 @@
 use crate::json::{Json, object};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A request as it arrived.
 #[derive(Clone, Eq, PartialEq)]
@@ -49,6 +49,9 @@ impl fmt::Debug for Recorded {
     }
 }
 
+/// How many bytes of bodies are kept.
+const BYTES_MAX: usize = 64 << 20;
+
 /// The last requests. Older ones give way.
 pub(crate) struct Record {
     requests: Mutex<VecDeque<Recorded>>,
@@ -65,22 +68,51 @@ impl Record {
             return;
         }
         let recorded = make();
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        if requests.len() == self.max {
-            requests.pop_front();
+        let mut requests = self.lock();
+        let mut bytes = recorded.body.len() + requests.iter().map(|one| one.body.len()).sum::<usize>();
+        while requests.len() >= self.max || bytes > BYTES_MAX {
+            let Some(oldest) = requests.pop_front() else {
+                break;
+            };
+            bytes -= oldest.body.len();
         }
         requests.push_back(recorded);
     }
 
     pub(crate) fn all(&self) -> Vec<Recorded> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lock().iter().cloned().collect()
     }
 
     pub(crate) fn forget(&self) {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lock().clear();
     }
 
     pub(crate) fn json(&self) -> Json {
-        Json::Array(self.all().iter().map(Recorded::json).collect())
+        Json::Array(self.lock().iter().map(Recorded::json).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Recorded>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_bodies_give_way() {
+        let record = Record::new(10);
+        let one = |len: usize| Recorded {
+            method: String::new(),
+            path: String::new(),
+            headers: Vec::new(),
+            body: vec![0; len],
+        };
+        for len in [1, BYTES_MAX / 2, BYTES_MAX / 2, 5] {
+            record.add(|| one(len));
+        }
+        let kept: Vec<usize> = record.all().iter().map(|one| one.body.len()).collect();
+        assert_eq!(kept, [BYTES_MAX / 2, 5]);
     }
 }

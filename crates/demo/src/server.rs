@@ -4,14 +4,13 @@ use crate::answer::{Answer, quote};
 use crate::failure::{Failure, Form};
 use crate::json::{Json, object};
 use crate::messages::request_id;
-use crate::pace::{Broken, Pace};
+use crate::pace::{Frames, Pace};
 use crate::provider::State;
 use crate::record::Recorded;
 use crate::request::{Format, Request as Asked};
 use crate::script::Script;
 use crate::{chat, messages, other, responses};
 use bytes::Bytes;
-use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -34,7 +33,7 @@ const CONNECTIONS_MAX: usize = 4096;
 /// How large a body may be: one MiB more than the largest that real providers take.
 const BODY_BYTES_MAX: usize = 33 << 20;
 
-type Body = Either<Full<Bytes>, Channel<Bytes, Broken>>;
+type Body = Either<Full<Bytes>, Frames>;
 
 /// Answers until it is told to stop.
 pub(crate) async fn run(
@@ -225,7 +224,7 @@ fn model(format: Format, body: &Value, state: &State, number: u64) -> Result<Res
         Format::Responses => responses::streamed(&asked, &answer),
         Format::Messages => messages::streamed(&asked, &answer),
     };
-    let (to, body) = Channel::new(1);
+    let (to, body) = Frames::new();
     tokio::spawn(Pace::new(&script, Arc::clone(&state.release)).play(events, to));
     let mut response = Response::new(Either::Right(body));
     let headers = response.headers_mut();

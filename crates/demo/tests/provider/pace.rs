@@ -50,10 +50,19 @@ fn events_are_cut_where_the_script_says() {
     assert_eq!(joined(&events(&text), "/choices/0/delta/content"), "You wrote: Cut");
 }
 
+/// The release comes after the first stream was given up, so it is the second's.
 #[test]
-fn an_abandoned_stream_does_not_stop_others() {
+fn an_abandoned_stream_takes_no_release() {
     let provider = start();
-    let reply = post(&provider, PATH, &ask("Gone [[hold:1]]"));
-    drop(reply);
-    assert_eq!(post(&provider, PATH, &ask("Here")).status, 200);
+    let mut gone = post(&provider, PATH, &ask("Gone [[hold:1]]"));
+    gone.frame().expect("the connection holds");
+    drop(gone);
+    let mut reply = post(&provider, PATH, &ask("Here [[hold:1]]"));
+    let mut before = Vec::new();
+    while joined(&before, "/choices/0/delta/content").is_empty() {
+        let frame = reply.frame().expect("the connection holds").expect("the stream goes on");
+        before.extend(events(str::from_utf8(&frame).expect("text")));
+    }
+    provider.release();
+    assert_eq!(joined(&reply.events(), "/choices/0/delta/content"), "wrote: Here");
 }
