@@ -118,3 +118,15 @@ fn the_provider_stays_at_home_and_stops() {
     drop(provider);
     assert!(std::net::TcpStream::connect(address).is_err());
 }
+
+/// Tests of asynchronous code hold a provider inside their own runtime.
+#[test]
+fn the_provider_lives_inside_another_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let address = runtime.block_on(async {
+        let provider = start();
+        assert_eq!(send(provider.address(), "GET", "/v1/models", &[], "").status, 200);
+        provider.address()
+    });
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
