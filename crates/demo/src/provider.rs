@@ -49,6 +49,14 @@ pub(crate) struct State {
     pub(crate) count: AtomicU64,
 }
 
+impl State {
+    /// Forgets requests and releases, so that what comes next does not depend on what was.
+    pub(crate) fn forget(&self) {
+        self.record.forget();
+        self.release.forget_permits(usize::MAX);
+    }
+}
+
 /// A provider that answers on loopback, in a thread of its own, until it is dropped.
 pub struct Provider {
     address: SocketAddr,
@@ -111,9 +119,9 @@ impl Provider {
         self.state.record.all()
     }
 
-    /// Forgets the requests.
+    /// Forgets the requests, and releases that no stream has taken.
     pub fn forget(&self) {
-        self.state.record.forget();
+        self.state.forget();
     }
 
     /// Lets one stream go on that waits (`[[hold:N]]`), or the next one that will.

@@ -93,7 +93,7 @@ fn administer(request: &Request<Incoming>, state: &State) -> Response<Body> {
     let body = match (request.method(), request.uri().path()) {
         (&Method::GET, "/seen") => state.record.json(),
         (&Method::POST, "/forget") => {
-            state.record.forget();
+            state.forget();
             object! { "forgotten": true }
         }
         (&Method::POST, "/release") => {

@@ -72,6 +72,21 @@ export async function breaks(stream, take) {
   assert.fail('no error');
 }
 
+/** What came before a stream broke: the beginning of the text. Of a token that was cut a piece may be left. */
+export function checkBegins(got, whole) {
+  const text = got.replace(/o(b(l(_[a-z_]*)?)?)?$/, '');
+  assert.ok(text && whole.startsWith(text), `${got} does not begin ${whole}`);
+}
+
+/**
+ * A stream ended with an error: the provider's own event, or a connection that broke. The latter reaches SDKs as
+ * they see connections break; with the sidecar between, it is an error event.
+ */
+export function checkBroken(error, kind, end) {
+  assert.ok(error instanceof kind || (DIRECT && end === '[[reset]]'), `${end}: ${error}`);
+  assert.ok(end !== '[[reset]]' || DIRECT || error.message.includes('upstream'), `${end}: ${error}`);
+}
+
 async function nothingLeaked() {
   if (DIRECT) {
     return;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import traceback
 import urllib.request
@@ -74,6 +75,22 @@ def status_error(kind, status, call, *words):
         assert not missing, f"the message says nothing of {missing}: {error}"
         return error
     raise AssertionError(f"no {kind.__name__}")
+
+
+def begins(got, whole):
+    """What came before a stream broke: the beginning of the text. Of a token that was cut a piece may be left."""
+    got = re.sub(r"o(b(l(_[a-z_]*)?)?)?$", "", got)
+    assert got and whole.startswith(got), f"{got!r} does not begin {whole!r}"
+
+
+def broke_off(error, kind, end):
+    """A stream ended with an error: the provider's own event, or a connection that broke.
+
+    The latter reaches SDKs as they see connections break, which is not always an exception of theirs; with the
+    sidecar between, it is an error event."""
+    assert isinstance(error, kind) or (DIRECT and end == "[[reset]]"), f"{end}: {type(error).__name__}: {error}"
+    if end == "[[reset]]" and not DIRECT:
+        assert "upstream" in str(error), f"{end}: {error}"
 
 
 def _nothing_leaked():

@@ -1,4 +1,4 @@
-use crate::client::events;
+use crate::client::{Reply, events};
 use crate::{joined, post, start};
 use serde_json::{Value, json};
 
@@ -8,18 +8,38 @@ fn ask(text: &str) -> Value {
 
 const PATH: &str = "/v1/chat/completions";
 
+/// Reads as many events as carry so many characters.
+fn read(reply: &mut Reply, chars: usize) -> String {
+    let mut text = String::new();
+    while text.len() < chars {
+        let frame = reply.frame().expect("the connection holds").expect("the stream goes on");
+        text += &joined(&events(str::from_utf8(&frame).expect("text")), "/choices/0/delta/content");
+    }
+    text
+}
+
 #[test]
-fn a_stream_waits_for_its_release() {
+fn a_stream_goes_on_when_it_is_released() {
     let provider = start();
     let mut reply = post(&provider, PATH, &ask("Wait here [[hold:2]]"));
-    let mut before = Vec::new();
-    while joined(&before, "/choices/0/delta/content").len() < 8 {
-        let frame = reply.frame().expect("the connection holds").expect("the stream goes on");
-        before.extend(events(str::from_utf8(&frame).expect("text")));
-    }
-    assert_eq!(joined(&before, "/choices/0/delta/content"), "You wrot");
+    assert_eq!(read(&mut reply, 8), "You wrot");
     provider.release();
     assert_eq!(joined(&reply.events(), "/choices/0/delta/content"), "e: Wait here");
+}
+
+/// The provider answers others for a while; what it had sent besides could be read after its end.
+#[test]
+fn a_stream_goes_no_further_before_its_release() {
+    let provider = start();
+    provider.release();
+    provider.forget();
+    let mut reply = post(&provider, PATH, &ask("Wait here [[hold:2]]"));
+    assert_eq!(read(&mut reply, 8), "You wrot");
+    for _ in 0..50 {
+        assert_eq!(post(&provider, PATH, &ask("Others")).status, 200);
+    }
+    drop(provider);
+    assert_eq!(reply.frames(), (Vec::new(), false));
 }
 
 #[test]
@@ -58,11 +78,7 @@ fn an_abandoned_stream_takes_no_release() {
     gone.frame().expect("the connection holds");
     drop(gone);
     let mut reply = post(&provider, PATH, &ask("Here [[hold:1]]"));
-    let mut before = Vec::new();
-    while joined(&before, "/choices/0/delta/content").is_empty() {
-        let frame = reply.frame().expect("the connection holds").expect("the stream goes on");
-        before.extend(events(str::from_utf8(&frame).expect("text")));
-    }
+    assert_eq!(read(&mut reply, 4), "You ");
     provider.release();
     assert_eq!(joined(&reply.events(), "/choices/0/delta/content"), "wrote: Here");
 }
