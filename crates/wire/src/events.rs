@@ -53,6 +53,14 @@ struct State {
     has_kinds: bool,
 }
 
+/// What a lane held when it ended, as the body of a JSON string or as plain text, and how it leaves.
+struct Remainder {
+    place: Place,
+    spot: usize,
+    shell: Shell,
+    text: Vec<u8>,
+}
+
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events")
@@ -103,12 +111,11 @@ impl Events {
     pub fn fail(&mut self, refusal: &Refusal, request_id: &str, out: &mut Vec<u8>) {
         let Events { wire, scope, state, .. } = self;
         let means = Means { lex: &wire.lex, scope };
-        for lane in std::mem::take(&mut state.lanes) {
-            // What a lane cannot settle does not leave.
-            if let Ok(added) = state.end_lane(lane, means) {
-                out.extend_from_slice(&added);
-            }
-        }
+        let lanes = std::mem::take(&mut state.lanes);
+        // What a lane cannot settle does not leave.
+        let remainders: Vec<Remainder> =
+            lanes.into_iter().filter_map(|lane| state.remainder(lane, means).ok().flatten()).collect();
+        state.write_remainders(&remainders, out);
         match self.route {
             Route::Messages | Route::CountTokens => {
                 out.extend_from_slice(b"event: error\ndata: {\"type\":\"error\",");
@@ -177,29 +184,50 @@ impl State {
         is_meant: impl Fn(&Lane) -> bool,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let mut at = 0;
-        while let Some(lane) = self.lanes.get(at) {
-            if is_meant(lane) {
-                let lane = self.lanes.remove(at);
-                out.extend_from_slice(&self.end_lane(lane, means)?);
-            } else {
-                at += 1;
-            }
+        let (ended, lanes) = std::mem::take(&mut self.lanes).into_iter().partition(is_meant);
+        self.lanes = lanes;
+        let mut remainders = Vec::new();
+        for lane in ended {
+            remainders.extend(self.remainder(lane, means)?);
         }
+        self.write_remainders(&remainders, out);
         Ok(())
     }
 
-    /// Ends a lane: an event with what it held, if it held anything.
-    fn end_lane(&mut self, lane: Lane, means: Means<'_>) -> Result<Vec<u8>, Refusal> {
-        let (form, shell) = (lane.place.form, lane.shell.clone());
-        let (mut text, mut event) = (Vec::new(), Vec::new());
+    /// Ends a lane; what it held, if it held anything.
+    fn remainder(&mut self, lane: Lane, means: Means<'_>) -> Result<Option<Remainder>, Refusal> {
+        let (place, spot, shell) = (lane.place, lane.spot, lane.shell.clone());
+        let mut text = Vec::new();
         self.tally.add(&lane.finish(means, &mut text)?);
-        if !text.is_empty() {
-            let sequence = if form == Form::Response { self.next_sequence() } else { None };
+        Ok((!text.is_empty()).then_some(Remainder { place, spot, shell, text }))
+    }
+
+    /// Notes where the choice of a lane stands in its event.
+    fn note_spot(&mut self, place: Place, spot: usize) {
+        self.lanes.iter_mut().filter(|lane| lane.place == place).for_each(|lane| lane.spot = spot);
+    }
+
+    /// Appends events with what lanes held; choices that end together share one.
+    fn write_remainders(&mut self, remainders: &[Remainder], out: &mut Vec<u8>) {
+        let mut rest = remainders;
+        while let [first, ..] = rest {
+            // Choices that stood in one event, where they stood.
+            let is_next = |(at, next): &(usize, &Remainder)| {
+                first.spot == 0 && next.spot == *at && first.shell.joins(&next.shell)
+            };
+            let joined = 1 + rest.iter().enumerate().skip(1).take_while(is_next).count();
+            let (these, others) = rest.split_at(joined);
+            rest = others;
+            if first.place.form == Form::Chat {
+                let choices: Vec<(&Shell, &[u8])> =
+                    these.iter().map(|one| (&one.shell, one.text.as_slice())).collect();
+                Shell::write_choices(&choices, out);
+                continue;
+            }
+            let sequence = if first.place.form == Form::Response { self.next_sequence() } else { None };
             self.added += u64::from(sequence.is_some());
-            shell.write(form, &text, self.has_kinds, sequence, &mut event);
+            first.shell.write(first.place.form, &first.text, self.has_kinds, sequence, out);
         }
-        Ok(event)
     }
 
     /// The number of an event that is added, if events have one.

@@ -54,6 +54,8 @@ pub(crate) struct Lane {
     pub(crate) place: Place,
     /// Which of the texts there.
     pub(crate) field: Vec<u8>,
+    /// Behind how many other choices its choice stood in the last event.
+    pub(crate) spot: usize,
     /// How an event looks that carries nothing but this text.
     pub(crate) shell: Shell,
     mode: Mode,
@@ -99,6 +101,7 @@ impl Lane {
         let tally = Tally::default();
         Lane {
             place,
+            spot: 0,
             field,
             shell,
             mode,

@@ -10,6 +10,8 @@ pub(crate) struct Shell {
     /// JSON up to the text's quotation mark, and from the other one on, without the last bracket.
     before: Vec<u8>,
     behind: Vec<u8>,
+    /// Where the choice begins in `before`, in chunks of completions.
+    choice_at: usize,
 }
 
 /// What the event says in which a lane begins, as it is written there; empty for what it does not say.
@@ -52,14 +54,40 @@ impl Shell {
         if form == Form::Plain {
             return write_data(text, b"\n", out);
         }
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(&self.before);
-        out.extend_from_slice(text);
-        out.extend_from_slice(&self.behind);
+        self.begin(text, out);
         if let Some(number) = sequence {
             out.extend_from_slice(format!(",\"sequence_number\":{number}").as_bytes());
         }
         out.extend_from_slice(b"}\n\n");
+    }
+
+    /// Appends one event for texts of several choices, of chunks that are alike but for those. Those that read a chunk
+    /// by the places of its choices find them where they stood.
+    pub(crate) fn write_choices(choices: &[(&Shell, &[u8])], out: &mut Vec<u8>) {
+        let mut rest = choices.iter();
+        let Some((first, text)) = rest.next() else { return };
+        first.begin(text, out);
+        for (shell, text) in rest {
+            // The bracket that closes the list of choices.
+            out.pop();
+            out.push(b',');
+            out.extend_from_slice(&shell.before[shell.choice_at..]);
+            out.extend_from_slice(text);
+            out.extend_from_slice(&shell.behind);
+        }
+        out.extend_from_slice(b"}\n\n");
+    }
+
+    /// Whether both can stand in one event: chunks with the same members around their choices.
+    pub(crate) fn joins(&self, other: &Shell) -> bool {
+        self.choice_at > 0 && self.before[..self.choice_at] == other.before[..other.choice_at]
+    }
+
+    fn begin(&self, text: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(&self.before);
+        out.extend_from_slice(text);
+        out.extend_from_slice(&self.behind);
     }
 }
 
@@ -83,7 +111,9 @@ fn chat(place: &Place, field: &[u8], origin: Origin<'_>) -> Shell {
     let [choice, call, _] = place.numbers;
     let mut before = b"{".to_vec();
     before.extend_from_slice(origin.head);
-    before.extend_from_slice(b"\"choices\":[{");
+    before.extend_from_slice(b"\"choices\":[");
+    let choice_at = before.len();
+    before.push(b'{');
     push_number("index", choice, &mut before);
     let mut behind = Vec::new();
     if field == b"/text" {
@@ -108,7 +138,7 @@ fn chat(place: &Place, field: &[u8], origin: Origin<'_>) -> Shell {
         }
     }
     behind.extend_from_slice(b",\"finish_reason\":null}]");
-    Shell { kind: Vec::new(), before, behind }
+    Shell { kind: Vec::new(), before, behind, choice_at }
 }
 
 /// A name and what opens its value.
@@ -134,7 +164,7 @@ fn message(place: &Place, field: &[u8]) -> Shell {
     before.extend_from_slice(kind);
     before.extend_from_slice(b"\",");
     push_opening(field, b"\"", &mut before);
-    Shell { kind: b"content_block_delta".to_vec(), before, behind: b"\"}".to_vec() }
+    Shell { kind: b"content_block_delta".to_vec(), before, behind: b"\"}".to_vec(), choice_at: 0 }
 }
 
 fn response(place: &Place, origin: Origin<'_>) -> Shell {
@@ -153,5 +183,5 @@ fn response(place: &Place, origin: Origin<'_>) -> Shell {
         before.extend_from_slice(b"\"logprobs\":[],");
     }
     before.extend_from_slice(b"\"delta\":\"");
-    Shell { kind: origin.kind.to_vec(), before, behind: b"\"".to_vec() }
+    Shell { kind: origin.kind.to_vec(), before, behind: b"\"".to_vec(), choice_at: 0 }
 }

@@ -111,6 +111,13 @@ impl Event<'_> {
                         reading.note_unread("encrypted");
                     }
                     let with = self.read_piece(&data, item, (place, &field), state)?;
+                    let mut choices: Vec<Option<u64>> =
+                        pieces.iter().map(|piece: &Piece| piece.lane.0.numbers[0]).collect();
+                    choices.dedup();
+                    state.note_spot(
+                        place,
+                        choices.iter().position(|one| *one == place.numbers[0]).unwrap_or(choices.len()),
+                    );
                     pieces.push(Piece { lane: (place, field), part: parts.len() });
                     Some(Part { span: item.span.clone(), with })
                 }
