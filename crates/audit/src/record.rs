@@ -1,0 +1,210 @@
+//! The form of a record.
+
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The longest word, in bytes.
+const WORD_BYTES_MAX: usize = 128;
+
+/// A name or an id: 1 to 128 letters, digits and `._:/-` of ASCII. What people write, such as addresses of mail or
+/// sentences, is none.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Word(String);
+
+impl Word {
+    /// The word that `text` is, if it is one.
+    pub fn new(text: &str) -> Option<Word> {
+        let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
+        let is_word = (1..=WORD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_sign);
+        is_word.then(|| Word(text.to_owned()))
+    }
+
+    /// The hexadecimal digits of bytes, at most 64 of these.
+    pub fn hex(bytes: &[u8]) -> Word {
+        let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+        Word(
+            bytes.iter().take(WORD_BYTES_MAX / 2).flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect(),
+        )
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a record is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// A request to a model, decided before anything leaves.
+    ModelRequest,
+    /// How the answer to an allowed request ended.
+    ModelAnswer,
+    /// The process began to serve.
+    Started,
+    /// The process ended as it was told.
+    Stopped,
+    /// A configuration was to be loaded while serving.
+    ConfigReload,
+    /// The last line was not whole when the log was opened and was set aside.
+    Recovered,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It may go on.
+    Allow,
+    /// It goes no further.
+    Refuse,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It ended as it should.
+    Completed,
+    /// It ended early, by a fault of the sidecar, of policy or of the other side.
+    Failed,
+    /// The client went away, or its key was revoked.
+    Cancelled,
+}
+
+/// Who asked.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Actor {
+    /// The id of the virtual key.
+    pub key: Word,
+    /// The workflow that the key is bound to.
+    pub workflow: Word,
+}
+
+/// Where to.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Route {
+    /// The upstream by its name in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Word>,
+    /// The stable name of the route.
+    pub name: &'static str,
+    /// The model that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Word>,
+}
+
+/// What was read and what was not.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Coverage {
+    /// Bytes that the engine read.
+    pub scanned_bytes: u64,
+    /// What was passed or dropped without being read, and why: `media`, `query`.
+    pub unread: Vec<&'static str>,
+}
+
+/// One line. What is absent is left out.
+///
+/// `seq` and `time` are the log's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// What it is about.
+    pub kind: Kind,
+    /// The request, as the client is told it in `x-obelus-request-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Word>,
+    /// Who asked; absent before authentication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+    /// Where to; absent if the request is not understood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
+    /// What was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// Why, if it was refused or failed: a word that metrics have as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// Which configuration and rules decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<Word>,
+    /// Findings that were replaced, by category.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub redactions: BTreeMap<&'static str, u64>,
+    /// What was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// What came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// The status that the client got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// From the first byte of the request to this record, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_us: Option<u64>,
+    /// The provider's id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_request_id: Option<Word>,
+}
+
+impl Record {
+    /// A record of that kind with nothing in it.
+    pub fn new(kind: Kind) -> Record {
+        Record {
+            kind,
+            request_id: None,
+            actor: None,
+            route: None,
+            decision: None,
+            reason: None,
+            policy_version: None,
+            redactions: BTreeMap::new(),
+            coverage: None,
+            outcome: None,
+            status: None,
+            duration_us: None,
+            upstream_request_id: None,
+        }
+    }
+}
+
+/// A record as it stands in the file.
+#[derive(Serialize)]
+pub(crate) struct Line<'a> {
+    pub(crate) seq: u64,
+    #[serde(serialize_with = "display")]
+    pub(crate) time: crate::time::Utc,
+    #[serde(flatten)]
+    pub(crate) record: &'a Record,
+}
+
+fn display<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_holds_no_sentence_and_no_address() {
+        for word in ["gpt-4o-mini", "req_011CQ", "anthropic/claude:1.5"] {
+            assert_eq!(Word::new(word).map(|word| word.to_string()).as_deref(), Some(word));
+        }
+        for other in ["", "two words", "jenny@example.com", "caf\u{e9}", "a\"b", &"x".repeat(129)] {
+            assert_eq!(Word::new(other), None, "{other}");
+        }
+        assert_eq!(Word::hex(&[0x0f, 0xa0]).as_str(), "0fa0");
+    }
+}
