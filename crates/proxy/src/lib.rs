@@ -1,2 +1,59 @@
 #![forbid(unsafe_code)]
 //! The sidecar: stands between a client and a model provider and lets nothing through unread.
+//!
+//! # Overview
+//! * [`Config`] is the configuration file, checked; everything has a default.
+//! * [`App`] starts with everything compiled, tested, opened and bound, and serves until it is told to end.
+//!
+//! `handler` reads top to bottom as a request goes: authenticate, authorise, open, forward, finish.
+//!
+//! # Limits
+//! Bodies are held whole, up to `limits.body_bytes`, and answers that are not streamed up to `limits.answer_bytes`;
+//! streamed ones a few hundred bytes at a time. Clients speak HTTP/1.1 without TLS: the sidecar is meant to stand on
+//! the same machine.
+
+mod admin;
+mod answer;
+mod app;
+mod body;
+mod canary;
+mod config;
+mod core;
+mod decode;
+mod events;
+mod exchange;
+mod framing;
+mod guard;
+mod handler;
+mod headers;
+mod memory;
+mod metrics;
+mod notes;
+mod open;
+mod policy;
+mod process;
+mod rate;
+mod refused;
+mod server;
+mod socket;
+mod stores;
+mod upstream;
+mod watch_keys;
+
+#[cfg(test)]
+extern crate self as obelus_proxy;
+#[cfg(test)]
+#[path = "../tests/sidecar/support.rs"]
+#[expect(dead_code, reason = "the suite over the public API uses the rest")]
+mod support;
+#[cfg(test)]
+mod tests;
+
+pub use app::{App, Ended, OwnedEnv, Signal};
+pub use config::{
+    Config, ConfigError, DEFAULT, Env, Limits, MediaPolicy, Profile, Restore, Source, Timeouts, Upstream,
+    VaultKeySource, Workflow, schema,
+};
+pub use guard::silence_panics;
+pub use process::serve;
+pub use stores::{StartError, virtual_keys};

@@ -1,0 +1,225 @@
+//! The process: starts with everything checked, serves, reloads, drains.
+
+use crate::admin;
+use crate::canary;
+use crate::config::{Config, ConfigError};
+use crate::core::Core;
+use crate::open::Stop;
+use crate::policy::Policy;
+use crate::server::{self, Lifetime, Phase};
+use crate::stores::{self, StartError};
+use crate::watch_keys;
+use obelus_audit::{Kind, Log, Outcome, Record};
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+/// How long streams have to tell their clients that the process ends.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Looks up an environment variable, also when the configuration is loaded again.
+pub type OwnedEnv = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
+
+/// What the process is told from outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Signal {
+    /// End, with time for open requests. Said again, it means at once.
+    Drain,
+    /// Load the configuration again.
+    Reload,
+}
+
+/// How serving ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ended {
+    /// Every request had ended by itself.
+    Drained,
+    /// Requests were ended.
+    Cut,
+}
+
+/// The sidecar, ready to serve: everything is checked, compiled, opened and bound.
+pub struct App {
+    pub(crate) core: Arc<Core>,
+    data: TcpListener,
+    admin: TcpListener,
+    config_path: Option<PathBuf>,
+    env: OwnedEnv,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config_path", &self.config_path).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Reads and compiles the configuration, tests it, opens the store and the audit, and binds both listeners.
+    ///
+    /// # Errors
+    /// Whatever of that fails; nothing is served then.
+    pub async fn start(config_path: Option<PathBuf>, env: OwnedEnv) -> Result<App, StartError> {
+        let config = Config::read(config_path.as_deref(), &*env)?;
+        let policy = compile(&config, &env)?;
+        let (keys, vault) = stores::open(&config, &*env)?;
+        stores::make_folder(&config.audit)?;
+        let audit = Log::open(&config.audit, SystemTime::now()).map_err(StartError::Audit)?;
+        let data = bind(config.listen, "listen").await?;
+        let admin = bind(config.admin, "admin").await?;
+        let core = Arc::new(Core::new(policy, vault, keys, audit));
+        let started =
+            Record { policy_version: Some(core.policy.load().version.clone()), ..Record::new(Kind::Started) };
+        if core.record(&started).is_err() {
+            return Err(StartError::Config(ConfigError::new(format!(
+                "{}: the audit cannot be written",
+                config.audit.display()
+            ))));
+        }
+        Ok(App { core, data, admin, config_path, env })
+    }
+
+    /// Where clients connect.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn data_address(&self) -> std::io::Result<SocketAddr> {
+        self.data.local_addr()
+    }
+
+    /// Where health and metrics are.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        self.admin.local_addr()
+    }
+
+    /// What somebody who starts the sidecar should know: limits, times, and what is missing.
+    pub fn notes(&self) -> Vec<String> {
+        crate::notes::notes(&self.core, self.config_path.as_deref())
+    }
+
+    /// Serves until told to end. Whoever drops the sender of signals lets it serve for ever.
+    pub async fn run(self, mut signals: mpsc::Receiver<Signal>) -> Ended {
+        let App { core, data, admin, config_path, env } = self;
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let (alive, mut all_gone) = mpsc::channel(1);
+        let lifetime = Lifetime { phase: phases, alive };
+        let admin = tokio::spawn(admin::serve(admin, Arc::clone(&core), lifetime.phase.clone()));
+        let watching = tokio::spawn(watch_keys::watch(Arc::clone(&core)));
+        let serving = tokio::spawn(server::serve(data, Arc::clone(&core), lifetime));
+        loop {
+            match signals.recv().await {
+                Some(Signal::Reload) => reload(&core, config_path.clone(), &env).await,
+                Some(Signal::Drain) => break,
+                None => std::future::pending().await,
+            }
+        }
+        core.begin_drain();
+        phase.send_replace(Phase::Draining);
+        let time = core.policy.load().config.timeouts.drain;
+        let hurried = async { while !matches!(signals.recv().await, Some(Signal::Drain)) {} };
+        let drained = tokio::select! {
+            drained = timeout(time, all_gone.recv()) => drained.is_ok(),
+            () = hurried => false,
+        };
+        if !drained {
+            core.open.stop(None, Stop::Draining);
+            // Those that do not end now are cut.
+            drop(timeout(FAREWELL, all_gone.recv()).await);
+        }
+        phase.send_replace(Phase::Ending);
+        watching.abort();
+        for task in [serving, admin] {
+            drop(timeout(FAREWELL, task).await);
+        }
+        drop(core.record(&Record { outcome: Some(Outcome::Completed), ..Record::new(Kind::Stopped) }));
+        if drained { Ended::Drained } else { Ended::Cut }
+    }
+}
+
+/// Compiles a configuration and tests it.
+fn compile(config: &Config, env: &OwnedEnv) -> Result<Policy, ConfigError> {
+    let policy = Policy::compile(config, &**env)?;
+    canary::run(&policy)?;
+    Ok(policy)
+}
+
+async fn bind(address: SocketAddr, what: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Io(format!("{what} {address}"), "listen there", error))
+}
+
+/// Loads the configuration again. What is wrong with it changes nothing.
+async fn reload(core: &Arc<Core>, path: Option<PathBuf>, env: &OwnedEnv) {
+    let (core, env) = (Arc::clone(core), Arc::clone(env));
+    let task = tokio::task::spawn_blocking(move || {
+        let loaded = load(&core, path, &env);
+        let outcome = match &loaded {
+            Ok(version) => {
+                tracing::info!(%version, "configuration loaded");
+                "completed"
+            }
+            Err(error) => {
+                tracing::error!(%error, "configuration kept as it was");
+                "failed"
+            }
+        };
+        core.metrics.reload(outcome);
+    });
+    if task.await.is_err() {
+        tracing::error!("configuration kept as it was: a fault of the sidecar");
+    }
+}
+
+fn load(core: &Core, path: Option<PathBuf>, env: &OwnedEnv) -> Result<obelus_audit::Word, ConfigError> {
+    let compiled = Config::read(path.as_deref(), &**env).and_then(|config| {
+        check_fixed(&core.policy.load().config, &config)?;
+        compile(&config, env)
+    });
+    let record = |outcome, version| Record {
+        outcome: Some(outcome),
+        policy_version: version,
+        ..Record::new(Kind::ConfigReload)
+    };
+    match compiled {
+        Ok(policy) => {
+            let version = policy.version.clone();
+            // A change that cannot be recorded is none.
+            core.record(&record(Outcome::Completed, Some(version.clone())))
+                .map_err(|refused| ConfigError::new(refused.message))?;
+            core.policy.store(Arc::new(policy));
+            Ok(version)
+        }
+        Err(error) => {
+            let version = core.policy.load().version.clone();
+            // It fails whether this can be written or not.
+            drop(core.record(&record(Outcome::Failed, Some(version))));
+            Err(error)
+        }
+    }
+}
+
+/// What is bound and opened once cannot change.
+fn check_fixed(now: &Config, next: &Config) -> Result<(), ConfigError> {
+    let fixed = [
+        ("listen", now.listen == next.listen),
+        ("admin", now.admin == next.admin),
+        ("state", now.state == next.state),
+        ("vault_key", now.vault_keys == next.vault_keys),
+        ("audit.path", now.audit == next.audit),
+        ("limits.memory_bytes", now.limits.memory_bytes == next.limits.memory_bytes),
+        ("limits.connections", now.limits.connections == next.limits.connections),
+    ];
+    match fixed.into_iter().find(|(_, is_same)| !is_same) {
+        Some((key, _)) => Err(ConfigError::new(format!("{key}: cannot change while serving: restart"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,272 @@
+//! The configuration: what the file says, checked, with a default for everything.
+
+mod file;
+mod parts;
+
+pub use parts::{
+    Limits, MediaPolicy, Profile, Restore, Source, Timeouts, Upstream, VaultKeySource, Workflow,
+};
+
+use file::{File, TimeoutsSection};
+use obelus_wire::Provider;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The name of the profile and of the workflow that exist if the file names none.
+pub const DEFAULT: &str = "default";
+
+/// Everything that can be configured, checked. Holds names of places where secrets are, never a secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Where health and metrics are served.
+    pub admin: SocketAddr,
+    /// The SQLite file of virtual keys and tokens.
+    pub state: PathBuf,
+    /// The keys of the vault, the newest first.
+    pub vault_keys: Vec<VaultKeySource>,
+    /// The file of records.
+    pub audit: PathBuf,
+    /// Providers that may be reached, by name.
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// How traffic is read, by name.
+    pub profiles: BTreeMap<String, Profile>,
+    /// What virtual keys may do, by name.
+    pub workflows: BTreeMap<String, Workflow>,
+    /// Bounds of size and count.
+    pub limits: Limits,
+    /// Bounds of time.
+    pub timeouts: Timeouts,
+    /// The text of the file, from which the version of the policy is made.
+    pub(crate) text: String,
+}
+
+/// Why a configuration cannot be used: what, where, what to do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub(crate) fn new(message: impl Into<String>) -> ConfigError {
+        ConfigError(message.into())
+    }
+
+    /// The same error with the place before it.
+    fn at(place: &str, message: impl fmt::Display) -> ConfigError {
+        ConfigError(format!("{place}: {message}"))
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Looks up an environment variable.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+impl Config {
+    /// Reads a configuration file, or takes the defaults if there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read or says what makes no sense.
+    pub fn read(path: Option<&Path>, env: Env<'_>) -> Result<Config, ConfigError> {
+        let Some(path) = path else { return Config::parse("", "", Path::new(""), env) };
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| {
+            ConfigError::at(&name, format_args!("cannot read it: {error}: check the path"))
+        })?;
+        Config::parse(&text, &name, path.parent().unwrap_or(Path::new("")), env)
+    }
+
+    /// Checks the text of a configuration. `name` stands in errors; paths are relative to `folder`.
+    ///
+    /// # Errors
+    /// Text that is no configuration or says what makes no sense.
+    pub fn parse(text: &str, name: &str, folder: &Path, env: Env<'_>) -> Result<Config, ConfigError> {
+        let file = read_yaml(text, name)?;
+        let at = |error: ConfigError| if name.is_empty() { error } else { ConfigError::at(name, error) };
+        check(file, text, folder, env).map_err(at)
+    }
+}
+
+/// An empty text is a configuration that says nothing.
+fn read_yaml(text: &str, name: &str) -> Result<File, ConfigError> {
+    let is_silent = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if text.lines().all(is_silent) {
+        return Ok(File::default());
+    }
+    // The drawing of the place would be many lines; the message names line and column.
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let text = error.to_string();
+        ConfigError::at(name, text.lines().map(str::trim).collect::<Vec<_>>().join(" "))
+    })
+}
+
+fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, ConfigError> {
+    let state_folder = || {
+        state_folder(env).ok_or_else(|| {
+            ConfigError::new(
+                "HOME is not set, so there is no folder of state: name `state`, `vault_key` and `audit.path`",
+            )
+        })
+    };
+    let place = |named: Option<PathBuf>, default: &str| match named {
+        Some(path) => Ok(folder.join(path)),
+        None => state_folder().map(|folder| folder.join(default)),
+    };
+    let vault_keys =
+        parts::vault_keys(file.vault_key, folder, || state_folder().map(|folder| folder.join("vault.key")))?;
+    let upstreams = parts::upstreams(file.upstreams, folder)?;
+    let profiles = parts::profiles(file.profiles, folder);
+    let workflows = parts::workflows(file.workflows, &upstreams, &profiles)?;
+    Ok(Config {
+        listen: file.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8787))),
+        admin: file.admin.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8788))),
+        state: place(file.state, "state.db")?,
+        vault_keys,
+        audit: place(file.audit.path, "audit.jsonl")?,
+        upstreams,
+        profiles,
+        workflows,
+        limits: parts::limits(&file.limits)?,
+        timeouts: timeouts(&file.timeouts)?,
+        text: text.to_owned(),
+    })
+}
+
+/// Where state is kept if the file does not say: as systemd says, as the desktop says, in the home folder.
+fn state_folder(env: Env<'_>) -> Option<PathBuf> {
+    let named = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    named("STATE_DIRECTORY")
+        .or_else(|| named("XDG_STATE_HOME").map(|folder| folder.join("obelus")))
+        .or_else(|| named("HOME").map(|folder| folder.join(".local/state/obelus")))
+}
+
+fn timeouts(section: &TimeoutsSection) -> Result<Timeouts, ConfigError> {
+    let seconds = |name: &str, said: Option<f64>, default: u64| match said {
+        None => Ok(Duration::from_secs(default)),
+        Some(said) if said > 0.0 && said <= 86_400.0 => Ok(Duration::from_secs_f64(said)),
+        Some(_) => Err(ConfigError::new(format!("timeouts.{name}: choose more than 0 and at most 86400"))),
+    };
+    Ok(Timeouts {
+        header: seconds("header_seconds", section.header_seconds, 10)?,
+        body_idle: seconds("body_idle_seconds", section.body_idle_seconds, 10)?,
+        connect: seconds("connect_seconds", section.connect_seconds, 5)?,
+        response_header: seconds("response_header_seconds", section.response_header_seconds, 60)?,
+        stream_idle: seconds("stream_idle_seconds", section.stream_idle_seconds, 300)?,
+        drain: seconds("drain_seconds", section.drain_seconds, 30)?,
+    })
+}
+
+/// The JSON Schema of the configuration file.
+///
+/// # Errors
+/// A schema that cannot be written as JSON, which none is.
+pub fn schema() -> Result<String, ConfigError> {
+    serde_json::to_string_pretty(&schemars::schema_for!(File))
+        .map_err(|error| ConfigError::new(format!("the schema cannot be written: {error}")))
+}
+
+/// The name that stands for a provider where an upstream is named after it.
+pub(crate) fn provider_name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::OpenAi => "openai",
+        Provider::Anthropic => "anthropic",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home(name: &str) -> Option<OsString> {
+        (name == "HOME").then(|| "/somewhere".into())
+    }
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, "obelus.yaml", Path::new("/etc/obelus"), &home)
+    }
+
+    fn refused(text: &str) -> String {
+        parse(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn without_a_file_everything_has_a_default() {
+        let config = Config::read(None, &home).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8787");
+        assert_eq!(config.admin.to_string(), "127.0.0.1:8788");
+        assert_eq!(config.state, Path::new("/somewhere/.local/state/obelus/state.db"));
+        assert_eq!(config.upstreams.keys().collect::<Vec<_>>(), ["anthropic", "openai"]);
+        assert_eq!(config.workflows[DEFAULT].profile, DEFAULT);
+        assert_eq!(config.limits.body_bytes, 32 << 20);
+        assert_eq!(config.timeouts.stream_idle, Duration::from_secs(300));
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_place() {
+        let text = refused("listen: 127.0.0.1:1\nlimits:\n  body_byte: 5\n");
+        assert!(text.starts_with("obelus.yaml: "), "{text}");
+        assert!(text.contains("body_byte") && text.contains("line 3"), "{text}");
+        assert!(!text.contains('\n'));
+        assert!(refused("upstream: {}\n").contains("upstream"));
+        assert!(refused("workflows: {a: {route: []}}\n").contains("route"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_what_to_do() {
+        for (text, wanted) in [
+            ("upstreams: {openai: {url: 'http://api.example.com'}}", "loopback"),
+            ("upstreams: {openai: {url: 'ftp://127.0.0.1'}}", "https"),
+            ("upstreams: {openai: {url: 'https://api.example.com/v2'}}", "path"),
+            ("upstreams: {openai: {url: 'https://me:pw@api.example.com'}}", "host"),
+            ("upstreams: {other: {url: 'https://api.example.com'}}", "provider"),
+            ("upstreams: {openai: {key: {file: a, env: B}}}", "upstreams.openai.key"),
+            ("vault_key: {file: a, env: B}", "vault_key"),
+            ("vault_key: {older: [{id: a}]}", "vault_key.older"),
+            ("workflows: {a: {upstreams: [nobody]}}", "nobody"),
+            ("workflows: {a: {routes: [chat]}}", "chat-completions"),
+            ("workflows: {a: {models: []}}", "models"),
+            ("workflows: {a: {profile: nobody}}", "nobody"),
+            ("workflows: {a: {session_header: authorization}}", "session_header"),
+            ("workflows: {a: {session_header: 'no header'}}", "session_header"),
+            ("workflows: {a: {requests_per_minute: 0}}", "requests_per_minute"),
+            ("workflows: {'a b': {}}", "a b"),
+            ("limits: {body_bytes: 0}", "limits.body_bytes"),
+            ("limits: {memory_bytes: 10}", "limits.memory_bytes"),
+            ("timeouts: {header_seconds: 0}", "timeouts.header_seconds"),
+            ("timeouts: {header_seconds: .nan}", "timeouts.header_seconds"),
+            ("listen: nowhere", "line 1"),
+        ] {
+            let error = refused(text);
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = parse("state: a.db\naudit: {path: /var/log/a}\nvault_key: {file: k}\n").unwrap();
+        assert_eq!(config.state, Path::new("/etc/obelus/a.db"));
+        assert_eq!(config.audit, Path::new("/var/log/a"));
+        assert_eq!(config.vault_keys[0].source, Source::File("/etc/obelus/k".into()));
+    }
+
+    #[test]
+    fn the_schema_knows_every_section_and_no_other_key() {
+        let schema: serde_json::Value = serde_json::from_str(&schema().unwrap()).unwrap();
+        for section in ["listen", "upstreams", "profiles", "workflows", "limits", "timeouts"] {
+            assert!(schema["properties"].get(section).is_some(), "{section}");
+        }
+        assert_eq!(schema["additionalProperties"], false);
+    }
+}

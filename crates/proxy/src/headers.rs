@@ -1,0 +1,263 @@
+//! Which headers and parameters may pass, in both directions. What is not listed stays here.
+
+use crate::refused::{Refused, Why};
+use hyper::HeaderMap;
+use hyper::header::{self, HeaderName, HeaderValue};
+use obelus::Redactor;
+use obelus_wire::Route;
+
+/// The request's id, on every answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-obelus-request-id");
+/// Where Anthropic's clients have their key.
+pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// By which clients of Anthropic show themselves where both providers have the same path.
+pub(crate) const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// Trace context of W3C: ids, which no detector reads.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Headers of requests whose values are read like text. A finding refuses the request, because what is changed here
+/// would mean something else.
+const READ: [HeaderName; 7] = [
+    header::ACCEPT,
+    ANTHROPIC_VERSION,
+    HeaderName::from_static("anthropic-beta"),
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    HeaderName::from_static("idempotency-key"),
+];
+
+/// Headers of answers that pass, and beginnings of such.
+const ANSWER: [&str; 9] = [
+    "cache-control",
+    "openai-model",
+    "openai-processing-ms",
+    "openai-version",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-request-id",
+    "x-should-retry",
+];
+const ANSWER_BEGINNINGS: [&str; 2] = ["anthropic-ratelimit-", "x-ratelimit-"];
+/// Bytes of a header of an answer.
+const ANSWER_VALUE_BYTES_MAX: usize = 256;
+
+/// Parameters that pass, by route.
+const MODELS_PARAMETERS: [&str; 4] = ["after", "after_id", "before_id", "limit"];
+const MESSAGES_PARAMETERS: [&str; 1] = ["beta"];
+/// Bytes of a parameter's value.
+const PARAMETER_BYTES_MAX: usize = 128;
+
+/// Whether a header has a meaning of its own, so that it cannot name a session.
+pub(crate) fn is_spoken_for(name: &HeaderName) -> bool {
+    let known = [
+        header::AUTHORIZATION,
+        header::CONNECTION,
+        header::COOKIE,
+        header::EXPECT,
+        header::HOST,
+        header::PROXY_AUTHORIZATION,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        header::USER_AGENT,
+        X_API_KEY,
+        TRACEPARENT,
+        REQUEST_ID,
+    ];
+    known.contains(name) || READ.contains(name) || name.as_str().starts_with("content-")
+}
+
+/// The only value under a name; an error if there are more.
+pub(crate) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, Refused> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(Refused::new(400, Why::Malformed, format!("{name} stands there more than once"))),
+    }
+}
+
+/// The headers of the request to the upstream, without its credential and its host.
+pub(crate) fn forwarded(client: &HeaderMap, reader: &Redactor) -> Result<HeaderMap, Refused> {
+    let mut headers = HeaderMap::with_capacity(8);
+    for name in READ {
+        for value in client.get_all(&name) {
+            if read(reader, value)?.is_some() {
+                return Err(finding(&name));
+            }
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    for value in client.get_all(header::USER_AGENT).iter().take(1) {
+        let safe = read(reader, value)?.map(|safe| HeaderValue::from_bytes(&safe)).transpose();
+        let safe = safe.or(Err(finding(&header::USER_AGENT)))?;
+        headers.insert(header::USER_AGENT, safe.unwrap_or_else(|| value.clone()));
+    }
+    for value in client.get_all(TRACEPARENT).iter().take(1) {
+        if is_traceparent(value.as_bytes()) {
+            headers.insert(TRACEPARENT, value.clone());
+        }
+    }
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(headers)
+}
+
+/// The value without what was found in it; nothing if it may pass as it is.
+fn read(reader: &Redactor, value: &HeaderValue) -> Result<Option<Vec<u8>>, Refused> {
+    let safe = reader.redact(value.as_bytes());
+    let safe = safe.or(Err(Refused::new(400, Why::Malformed, "a header is no text in UTF-8")))?;
+    Ok((safe != value.as_bytes()).then_some(safe))
+}
+
+fn finding(name: &HeaderName) -> Refused {
+    Refused::new(400, Why::Header, format!("{name} holds something personal or secret: leave it out"))
+}
+
+/// `00-` 32 digits `-` 16 digits `-` 2 digits, hexadecimal and small.
+fn is_traceparent(value: &[u8]) -> bool {
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let parts: Vec<&[u8]> = value.split(|&byte| byte == b'-').collect();
+    let lens: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    lens == [2, 32, 16, 2] && parts.iter().all(|part| part.iter().all(is_digit))
+}
+
+/// The headers of the answer to the client, without those of its body.
+pub(crate) fn answered(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(16);
+    for (name, value) in upstream {
+        let is_listed = ANSWER.contains(&name.as_str())
+            || ANSWER_BEGINNINGS.iter().any(|beginning| name.as_str().starts_with(beginning));
+        let is_plain = value.len() <= ANSWER_VALUE_BYTES_MAX
+            && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'@');
+        if is_listed && is_plain {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// The query that passes, with its question mark, and whether something was dropped.
+pub(crate) fn query(route: Route, query: &str, reader: &Redactor) -> Result<(String, bool), Refused> {
+    let known: &[&str] = match route {
+        Route::Models => &MODELS_PARAMETERS,
+        Route::Messages | Route::CountTokens => &MESSAGES_PARAMETERS,
+        _ => &[],
+    };
+    let (mut passes, mut drops) = (String::new(), false);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if !known.contains(&name) {
+            drops = true;
+            continue;
+        }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        let safe = reader.redact(value.as_bytes()).ok().filter(|safe| safe == value.as_bytes());
+        if value.len() > PARAMETER_BYTES_MAX || !value.bytes().all(is_plain) || safe.is_none() {
+            return Err(Refused::new(
+                400,
+                Why::Header,
+                format!("the parameter `{name}` is not a plain word"),
+            ));
+        }
+        passes.push(if passes.is_empty() { '?' } else { '&' });
+        passes.extend([name, "=", value]);
+    }
+    Ok((passes, drops))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use obelus::Format;
+
+    fn reader() -> Redactor {
+        Redactor::builder().format(Format::Text).build().unwrap()
+    }
+
+    fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        pairs.collect()
+    }
+
+    #[test]
+    fn only_listed_headers_pass() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let client = map(&[
+            ("accept", "text/event-stream"),
+            ("openai-organization", "org-1"),
+            ("traceparent", trace),
+            ("tracestate", "user=jenny@example.com"),
+            ("authorization", "Bearer x"),
+            ("x-api-key", "x"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "203.0.113.77"),
+            ("baggage", "user.email=alice.smith@example.com"),
+            ("accept-encoding", "gzip"),
+            ("x-upstream-url", "http://198.51.100.1/"),
+            ("user-agent", "client/1 (jenny@example.com)"),
+        ]);
+        let passed = forwarded(&client, &reader()).unwrap();
+        let mut names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accept", "accept-encoding", "openai-organization", "traceparent", "user-agent"]);
+        assert_eq!(passed["accept-encoding"], "identity");
+        assert_eq!(passed["traceparent"], trace);
+        assert_eq!(passed["user-agent"], "client/1 ([email])");
+    }
+
+    #[test]
+    fn a_finding_in_a_header_that_means_something_refuses() {
+        let refused = forwarded(&map(&[("idempotency-key", "jenny@example.com")]), &reader()).unwrap_err();
+        assert_eq!((refused.status, refused.why), (400, Why::Header));
+        assert!(!refused.message.contains("jenny"));
+    }
+
+    #[test]
+    fn a_traceparent_is_ids_and_nothing_else() {
+        for value in
+            ["", "00-jenny@example.com-00f067aa0ba902b7-01", "00-4242424242424242-00f067aa0ba902b7-01"]
+        {
+            assert!(!is_traceparent(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn answers_keep_what_is_listed() {
+        let upstream = map(&[
+            ("x-request-id", "req_1"),
+            ("x-ratelimit-remaining-requests", "9"),
+            ("anthropic-ratelimit-tokens-limit", "8"),
+            ("retry-after", "3"),
+            ("set-cookie", "a=b"),
+            ("etag", "x"),
+            ("content-md5", "x"),
+            ("location", "https://example.com/"),
+            ("content-length", "5"),
+            ("request-id", "jenny@example.com"),
+        ]);
+        let mut names: Vec<_> = answered(&upstream).keys().map(|name| name.as_str().to_owned()).collect();
+        names.sort_unstable();
+        let wanted = [
+            "anthropic-ratelimit-tokens-limit",
+            "retry-after",
+            "x-ratelimit-remaining-requests",
+            "x-request-id",
+        ];
+        assert_eq!(names, wanted);
+    }
+
+    #[test]
+    fn unknown_parameters_are_dropped_and_known_ones_are_words() {
+        let query = |route, text| query(route, text, &reader()).map_err(|refused| refused.status);
+        assert_eq!(query(Route::ChatCompletions, "user=alice@example.com"), Ok((String::new(), true)));
+        assert_eq!(query(Route::Messages, "beta=true&x=y"), Ok(("?beta=true".to_owned(), true)));
+        assert_eq!(query(Route::Models, "limit=20&after=m-1"), Ok(("?limit=20&after=m-1".to_owned(), false)));
+        assert_eq!(query(Route::Models, "after=alice%40example.com"), Err(400));
+        assert_eq!(query(Route::Models, "after=4242424242424242"), Err(400));
+    }
+}

@@ -1,0 +1,72 @@
+//! What somebody who starts the sidecar should know.
+
+use crate::config::{Limits, Source, Timeouts};
+use crate::core::Core;
+use std::path::Path;
+
+/// Limits, times, and what is missing with what to do about it.
+pub(crate) fn notes(core: &Core, config_path: Option<&Path>) -> Vec<String> {
+    let policy = core.policy.load();
+    let config = &policy.config;
+    let mut notes = vec![
+        match config_path {
+            Some(path) => format!("configuration {}, version {}", path.display(), policy.version),
+            None => format!("no configuration file: defaults, version {}", policy.version),
+        },
+        format!("keys and tokens in {}, records in {}", config.state.display(), config.audit.display()),
+        limits(&config.limits),
+        timeouts(&config.timeouts),
+    ];
+    for (name, workflow) in &config.workflows {
+        notes.push(format!(
+            "workflow {name}: upstreams {}, profile {}, {} requests a minute{}",
+            workflow.upstreams.join(" and "),
+            workflow.profile,
+            workflow.requests_per_minute,
+            workflow.requests_per_day.map(|max| format!(", {max} a day")).unwrap_or_default(),
+        ));
+    }
+    for (name, source) in policy.keyless() {
+        let remedy = match source {
+            Source::Env(variable) => format!("set {variable} and restart"),
+            Source::File(path) => format!("write it to {}", path.display()),
+        };
+        notes.push(format!("missing: the provider's key of the upstream {name}: {remedy}"));
+    }
+    if !config.listen.ip().is_loopback() {
+        notes.push(format!(
+            "warning: {} is no loopback address, and virtual keys travel unencrypted",
+            config.listen
+        ));
+    }
+    if core.keys.list().is_ok_and(|keys| keys.is_empty()) {
+        let with = config_path.map(|path| format!(" -c {}", path.display())).unwrap_or_default();
+        let workflow = config.workflows.keys().next().map_or("default", String::as_str);
+        notes.push(format!("missing: a virtual key: run `obelus keys create{with} --workflow {workflow}`"));
+    }
+    notes
+}
+
+fn limits(limits: &Limits) -> String {
+    format!(
+        "limits: body {} bytes, answer {} bytes, all bodies {} bytes, head {} bytes in {} lines, {} connections",
+        limits.body_bytes,
+        limits.answer_bytes,
+        limits.memory_bytes,
+        limits.header_bytes,
+        limits.headers,
+        limits.connections
+    )
+}
+
+fn timeouts(timeouts: &Timeouts) -> String {
+    format!(
+        "timeouts: head {:?}, body idle {:?}, connect {:?}, head of the answer {:?}, answer idle {:?}, drain {:?}",
+        timeouts.header,
+        timeouts.body_idle,
+        timeouts.connect,
+        timeouts.response_header,
+        timeouts.stream_idle,
+        timeouts.drain
+    )
+}

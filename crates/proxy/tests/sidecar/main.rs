@@ -1,0 +1,14 @@
+//! The sidecar over real sockets: what it takes, what it refuses, what it forwards, how it ends.
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod bodies;
+mod framing;
+mod heads;
+mod keys;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod life;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod silence;
+mod streams;
+mod support;
+mod times;
