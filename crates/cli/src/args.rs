@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use obelus::{CarryOver, Category, Level, Profile};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Strikes customer and payment data out of JSON, text and forms.
 ///
@@ -28,6 +29,14 @@ pub(crate) enum Command {
     /// Show what is found and why
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Stand between clients and model providers: the sidecar
+    Serve(ConfigArgs),
+    /// Make, list and end virtual keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// About the configuration of the sidecar
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Write completions for a shell
     Completions {
         /// Which shell
@@ -148,6 +157,66 @@ pub(crate) enum RulesCommand {
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
     },
+}
+
+/// Which configuration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file, `obelus.yaml`; without one, everything has its default
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a virtual key and write it to standard output; it is shown this once
+    Create {
+        /// What the key may do: the name of a workflow of the configuration
+        #[arg(long, value_name = "NAME", default_value = obelus_proxy::DEFAULT)]
+        workflow: String,
+        /// After how long the key is refused, such as 12h or 30d; never if nothing is said
+        #[arg(long, value_name = "TIME", value_parser = crate::keys::duration)]
+        expires: Option<Duration>,
+        /// Who or what the key is for, as lists show it
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Whose values the key may turn tokens back into; its own if nothing is said
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// List virtual keys, without their secrets
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Make a key that takes the place of another and write it to standard output
+    Rotate {
+        /// The id of the key, as lists show it
+        id: String,
+        /// How long the old key is still accepted, such as 24h
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = crate::keys::duration)]
+        overlap: Duration,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// End a key: it is refused from the next request on, and its open streams end
+    Revoke {
+        /// The id of the key, as lists show it
+        id: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Write the JSON Schema of the configuration file
+    Schema,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]

@@ -1,4 +1,5 @@
-//! The program: reads JSON, text or forms, strikes out customer and payment data, tells what it found.
+//! The program: reads JSON, text or forms, strikes out customer and payment data, tells what it found; or serves as
+//! the sidecar before model providers.
 //!
 //! Exit codes: 0 done, 1 input or output error, 2 wrong usage or configuration, 3 found something under
 //! `--fail`. Errors are one line on standard error and never hold a value. A reader that closes standard output
@@ -13,6 +14,9 @@ mod scan;
 
 mod explain;
 mod promises;
+
+mod keys;
+mod serve;
 
 mod choice;
 mod format;
@@ -38,6 +42,9 @@ fn main() -> ExitCode {
         Command::Redact(args) => redact::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Rules(command) => rules::run(&command),
+        Command::Serve(args) => serve::run(&args),
+        Command::Keys(command) => keys::run(&command),
+        Command::Config(command) => serve::config(&command),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { command } => manual::page(command.as_deref()),
     };

@@ -4,6 +4,8 @@ mod explain;
 mod forms;
 mod redact;
 mod scan;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod sidecar;
 mod usage;
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot run the program must fail")]

@@ -1,0 +1,207 @@
+//! The sidecar and its keys, as they are run.
+
+use crate::support::{folder, obelus, run};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+const CONFIG: &str = "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstate: state.db\nvault_key: {file: vault.key}\n\
+                      audit: {path: audit.jsonl}\nworkflows:\n  support: {models: ['gpt-*']}\n";
+
+/// Keys as they are listed.
+fn keys(folder: &Path) -> Vec<Value> {
+    let run = run(folder, &["keys", "list", "--json", "-c", "obelus.yaml"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn keys_are_made_listed_rotated_and_revoked() {
+    let folder = folder(&[("obelus.yaml", CONFIG)]);
+    let folder = folder.path();
+    let made = run(
+        folder,
+        &[
+            "keys",
+            "create",
+            "-c",
+            "obelus.yaml",
+            "--workflow",
+            "support",
+            "--expires",
+            "30d",
+            "--name",
+            "desk",
+        ],
+    );
+    assert!(made.code == Some(0) && made.out.starts_with("vk_") && made.out.lines().count() == 1, "{made:?}");
+    let listed = keys(folder);
+    assert_eq!(listed.len(), 1);
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(made.out.contains(id));
+    assert_eq!((&listed[0]["state"], &listed[0]["workflow"]), (&"active".into(), &"support".into()));
+    assert_eq!(listed[0]["name"], "desk");
+    assert!(listed[0]["expires"].as_str().unwrap() > listed[0]["created"].as_str().unwrap());
+
+    let rotated = run(folder, &["keys", "rotate", id, "--overlap", "0s", "-c", "obelus.yaml"]);
+    assert!(
+        rotated.code == Some(0) && rotated.out.starts_with("vk_") && rotated.out != made.out,
+        "{rotated:?}"
+    );
+    let listed = keys(folder);
+    let states: Vec<_> = listed.iter().map(|key| key["state"].clone()).collect();
+    assert_eq!(states, ["expired", "active"]);
+    assert_eq!(listed[1]["replaces"], id);
+
+    let second = listed[1]["id"].as_str().unwrap();
+    assert_eq!(run(folder, &["keys", "revoke", second, "-c", "obelus.yaml"]).code, Some(0));
+    assert_eq!(keys(folder)[1]["state"], "revoked");
+    let table = run(folder, &["keys", "list", "-c", "obelus.yaml"]).out;
+    assert!(table.lines().count() == 2 && table.contains("revoked"), "{table}");
+    let secret = made.out.trim_end().rsplit('_').nth(1).unwrap();
+    assert!(!table.contains(secret), "lists hold no secrets");
+}
+
+#[test]
+fn what_cannot_be_done_to_keys_is_told() {
+    let folder = folder(&[("obelus.yaml", CONFIG)]);
+    for (args, word) in [
+        (&["keys", "create", "--workflow", "other"][..], "support"),
+        (&["keys", "create", "--workflow", "support", "--expires", "soon"], "12h"),
+        (&["keys", "revoke", "nonsense"], "keys list"),
+        (&["keys", "revoke", "00000000"], "keys list"),
+        (&["keys", "rotate", "00000000"], "keys list"),
+    ] {
+        let run = run(folder.path(), &[args, &["-c", "obelus.yaml"]].concat());
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{args:?} {}", run.err);
+        assert!(run.err.contains(word), "{args:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn a_configuration_that_is_wrong_exits_with_two_and_names_the_place() {
+    let folder = folder(&[("obelus.yaml", "listen: 127.0.0.1:0\nlimits: {body_byte: 1}\n")]);
+    for args in [&["serve"][..], &["keys", "list"]] {
+        let run = run(folder.path(), &[args, &["-c", "obelus.yaml"]].concat());
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{args:?}");
+        assert!(run.err.contains("obelus.yaml") && run.err.contains("line 2"), "{}", run.err);
+        assert!(run.err.contains("body_byte") && run.err.lines().count() == 1, "{}", run.err);
+    }
+    assert_eq!(run(folder.path(), &["serve", "-c", "missing.yaml"]).code, Some(2));
+}
+
+#[test]
+fn the_schema_of_the_configuration_is_json() {
+    let run = run(Path::new("."), &["config", "schema"]);
+    let schema: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!((run.code, &schema["additionalProperties"]), (Some(0), &false.into()));
+}
+
+/// A sidecar that serves; killed if the test ends before it does.
+struct Serving {
+    child: Child,
+    /// What it logged before it served.
+    notes: Vec<Value>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().unwrap_or_default();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Serving {
+    fn start(mut command: Command) -> Serving {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut serving = Serving { child, notes: Vec::new() };
+        let mut log = BufReader::new(serving.child.stderr.as_mut().unwrap());
+        while serving.notes.last().is_none_or(|note: &Value| note["message"] != "serving") {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).unwrap() > 0, "it ended: {:?}", serving.notes);
+            serving.notes.push(serde_json::from_str(&line).unwrap());
+        }
+        serving
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
+    /// What the data listener answers.
+    fn ask(&self, request: &str) -> String {
+        let address = self.notes.last().unwrap()["data"].as_str().unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+#[test]
+fn the_sidecar_serves_without_a_file_and_ends_when_told() {
+    let home = folder(&[]);
+    let mut command = obelus(home.path(), &["serve"]);
+    command.env_clear().env("HOME", home.path());
+    if TcpStream::connect("127.0.0.1:8787").is_ok() || TcpStream::connect("127.0.0.1:8788").is_ok() {
+        // Whoever runs this has something on the default ports: then the sidecar must say so.
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("127.0.0.1:878"));
+        return;
+    }
+    let mut serving = Serving::start(command);
+    let notes: Vec<&str> = serving.notes.iter().filter_map(|note| note["message"].as_str()).collect();
+    let notes = notes.join("\n");
+    for word in [
+        "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "obelus keys create --workflow default",
+        "body 33554432",
+        "300s",
+    ] {
+        assert!(notes.contains(word), "{word}: {notes}");
+    }
+    serving.signal("-TERM");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let state = home.path().join(".local/state/obelus");
+    for name in ["state.db", "vault.key", "audit.jsonl"] {
+        assert!(state.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn keys_that_the_program_makes_and_revokes_hold_at_once() {
+    let folder = folder(&[("obelus.yaml", CONFIG)]);
+    let mut command = obelus(folder.path(), &["serve", "-c", "obelus.yaml"]);
+    command.env("OPENAI_API_KEY", "provider").env_remove("ANTHROPIC_API_KEY");
+    let mut serving = Serving::start(command);
+    let key = run(folder.path(), &["keys", "create", "-c", "obelus.yaml", "--workflow", "support"]).out;
+    let body = r#"{"model":"claude-1","messages":[]}"#;
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Authorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        key.trim_end(),
+        body.len()
+    );
+    // The model is not allowed, so nothing leaves this machine.
+    assert!(serving.ask(&request).starts_with("HTTP/1.1 403 "));
+    let listed = keys(folder.path());
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!(run(folder.path(), &["keys", "revoke", id, "-c", "obelus.yaml"]).code, Some(0));
+    assert!(serving.ask(&request).starts_with("HTTP/1.1 401 "));
+    // A wrong configuration changes nothing.
+    std::fs::write(folder.path().join("obelus.yaml"), "nonsense: 1\n").unwrap();
+    serving.signal("-HUP");
+    let mut log = BufReader::new(serving.child.stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("configuration kept as it was")));
+    assert!(serving.ask(&request).starts_with("HTTP/1.1 401 "));
+    serving.signal("-TERM");
+    assert!(log.any(|line| line.unwrap().contains("every request was finished")));
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+}
