@@ -5,6 +5,7 @@
 //! a line out. A case whose surface is not selected, not built, or cannot read its kind of body gets `na`.
 
 mod events;
+mod http;
 mod vault;
 
 use base64::Engine;
@@ -84,10 +85,11 @@ fn score(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         sequence: Redactor::builder().build()?,
         text: Redactor::builder().format(Format::Text).build()?,
     };
+    let sidecar = http::Sidecar::start()?;
     let mut results = Vec::new();
     for line in fs::read_to_string(files[0])?.lines().filter(|line| !line.trim().is_empty()) {
         let case: Case = serde_json::from_str(line)?;
-        let (status, output) = outcome(&case, &selected, &redactors)?;
+        let (status, output) = outcome(&case, &selected, &redactors, &sidecar)?;
         let outcome = Outcome { id: &case.id, status, output_b64: STANDARD.encode(output) };
         serde_json::to_writer(&mut results, &outcome)?;
         results.push(b'\n');
@@ -100,6 +102,7 @@ fn outcome(
     case: &Case,
     selected: &[String],
     redactors: &Redactors,
+    sidecar: &http::Sidecar,
 ) -> Result<(&'static str, Vec<u8>), Box<dyn Error>> {
     let named = match &case.surface {
         Surfaces::One(name) => std::slice::from_ref(name),
@@ -113,6 +116,7 @@ fn outcome(
     };
     let redactor = match surface {
         "vault" => return vault::run(&input),
+        "http" => return sidecar.run(&case.content_type, &case.headers, &input),
         "stream" if case.content_type.starts_with("text/event-stream") => {
             return events::run(&input, &case.chunk_sizes);
         }
