@@ -298,6 +298,9 @@ impl Walk<'_, '_> {
     ) -> Result<usize, Stop> {
         let source = &self.buf[body.clone()];
         if flags.is_empty() && self.state.carry.is_empty() {
+            if !open {
+                return Ok(body.end);
+            }
             // The text is the source, and nothing begins in it that is not beyond its end.
             let piece = Piece { text: source, from: self.state.context, open, ..Piece::default() };
             let carried = self.scratch.shown.known();
