@@ -37,6 +37,8 @@ pub(crate) enum Command {
     /// About the configuration of the sidecar
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Show the sidecar at work, on loopback with a provider that is none: no account, no network
+    Demo(DemoArgs),
     /// Write completions for a shell
     Completions {
         /// Which shell
@@ -157,6 +159,14 @@ pub(crate) enum RulesCommand {
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
     },
+}
+
+/// How the demonstration is shown.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// One JSON object a step
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which configuration.

@@ -15,6 +15,7 @@ mod scan;
 mod explain;
 mod promises;
 
+mod demo;
 mod keys;
 mod serve;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Keys(command) => keys::run(&command),
         Command::Config(command) => serve::config(&command),
+        Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { command } => manual::page(command.as_deref()),
     };
