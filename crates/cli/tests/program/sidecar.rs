@@ -1,7 +1,9 @@
 //! The sidecar and its keys, as they are run.
 
 use crate::support::{folder, obelus, run};
+use obelus_proxy::Config;
 use serde_json::Value;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -196,12 +198,59 @@ fn keys_that_the_program_makes_and_revokes_hold_at_once() {
     assert_eq!(run(folder.path(), &["keys", "revoke", id, "-c", "obelus.yaml"]).code, Some(0));
     assert!(serving.ask(&request).starts_with("HTTP/1.1 401 "));
     // A wrong configuration changes nothing.
-    std::fs::write(folder.path().join("obelus.yaml"), "nonsense: 1\n").unwrap();
+    fs::write(folder.path().join("obelus.yaml"), "nonsense: 1\n").unwrap();
     serving.signal("-HUP");
     let mut log = BufReader::new(serving.child.stderr.take().unwrap()).lines();
     assert!(log.any(|line| line.unwrap().contains("configuration kept as it was")));
     assert!(serving.ask(&request).starts_with("HTTP/1.1 401 "));
     serving.signal("-TERM");
     assert!(log.any(|line| line.unwrap().contains("every request was finished")));
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+}
+
+/// A file of `deploy`.
+fn deployed(name: &str) -> String {
+    fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy")).join(name)).unwrap()
+}
+
+#[test]
+fn the_example_configuration_is_right_and_unit_and_container_use_it() {
+    let text = deployed("obelus.yaml");
+    let place = Path::new("/etc/obelus/obelus.yaml");
+    let config = Config::parse(&text, "obelus.yaml", place.parent().unwrap(), &|_| None).unwrap();
+    // What the unit and the container give to the process.
+    let state = Path::new("/var/lib/obelus");
+    assert!(config.state.starts_with(state) && config.audit.starts_with(state), "{config:?}");
+    assert!(config.listen.ip().is_loopback() && config.admin.ip().is_loopback());
+    let unit = deployed("obelus.service");
+    assert!(unit.contains("\nExecStart=/usr/local/bin/obelus serve -c /etc/obelus/obelus.yaml\n"), "{unit}");
+    assert!(unit.contains("\nStateDirectory=obelus\n"), "{unit}");
+    let container = deployed("Containerfile");
+    assert!(container.contains("\nCOPY deploy/obelus.yaml /etc/obelus/obelus.yaml\n"), "{container}");
+    assert!(container.contains("\nCMD [\"serve\", \"-c\", \"/etc/obelus/obelus.yaml\"]"), "{container}");
+    assert!(container.contains("\nVOLUME /var/lib/obelus\n"), "{container}");
+}
+
+#[test]
+fn the_sidecar_serves_with_the_example_configuration() {
+    // The same in another place: on ports that are free, with state beside it.
+    let moved = deployed("obelus.yaml").replace("/var/lib/obelus/", "");
+    let text = format!("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n{moved}");
+    let folder = folder(&[("obelus.yaml", &text)]);
+    let mut command = obelus(folder.path(), &["serve", "-c", "obelus.yaml"]);
+    command.env("OPENAI_API_KEY", "provider").env("ANTHROPIC_API_KEY", "provider");
+    let mut serving = Serving::start(command);
+    let workflows = Config::read(Some(&folder.path().join("obelus.yaml")), &|_| None).unwrap().workflows;
+    for workflow in workflows.keys() {
+        let said = serving.notes.iter().filter_map(|note| note["message"].as_str());
+        assert!(
+            said.into_iter().any(|note| note.starts_with(&format!("workflow {workflow}: "))),
+            "{workflow}"
+        );
+        let made = run(folder.path(), &["keys", "create", "-c", "obelus.yaml", "--workflow", workflow]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+    }
+    assert!(!workflows.is_empty());
+    serving.signal("-TERM");
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
 }
