@@ -37,7 +37,7 @@ impl Sink for Tokens {
         Ok(())
     }
 
-    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+    fn surrogate(&mut self, _: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
         if self.restores {
             let known = self.values.get(value);
             out.extend_from_slice(known.map_or(b"", Vec::as_slice));

@@ -114,7 +114,7 @@ impl Walk<'_, '_> {
                         if waiting.is_number {
                             self.push_quote(&mut bytes);
                         }
-                        let found = (category, original.as_slice());
+                        let found = (rule, original.as_slice());
                         surrogate::render(self.compiled, self.out, self.nesting, found, &mut bytes);
                         if waiting.is_number {
                             self.push_quote(&mut bytes);

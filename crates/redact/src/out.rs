@@ -22,7 +22,7 @@ pub(crate) trait Pieces {
     fn keep(&mut self, input: &[u8]) -> Result<(), Refused>;
     fn put(&mut self, bytes: &[u8]) -> Result<(), Refused>;
     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Refused>;
-    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool;
+    fn surrogate(&mut self, rule: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool;
     fn wants_findings(&self) -> bool;
     fn wants_reasons(&self) -> bool;
 }
@@ -58,8 +58,8 @@ impl<S: Sink> Pieces for Adapter<'_, S> {
         self.settle(result)
     }
 
-    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
-        self.sink.surrogate(category, value, out)
+    fn surrogate(&mut self, rule: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        self.sink.surrogate(rule, category, value, out)
     }
 
     fn wants_findings(&self) -> bool {

@@ -26,12 +26,12 @@ pub trait Sink {
     }
 
     /// Appends what stands in place of a value whose category has the transform
-    /// [`Token`](crate::Transform::Token), and says whether it did; the label stands there otherwise. `value` is the
-    /// decoded text; what is appended is text as well, and is escaped for its place.
+    /// [`Token`](crate::Transform::Token), and says whether it did; the label stands there otherwise. `rule` is the
+    /// rule that decided, as in [`Finding::rule`]; `value` is the decoded text; what is appended is text as well, and is escaped for its place.
     ///
     /// Where tokens are made, text of their form is asked about too, as [`Category::TokenLike`].
-    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
-        let _ = (category, value, out);
+    fn surrogate(&mut self, rule: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        let _ = (rule, category, value, out);
         false
     }
 

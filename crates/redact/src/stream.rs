@@ -415,8 +415,8 @@ impl Pieces for Held<'_> {
         self.0.found(finding)
     }
 
-    fn surrogate(&mut self, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
-        self.0.surrogate(category, value, out)
+    fn surrogate(&mut self, rule: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        self.0.surrogate(rule, category, value, out)
     }
 
     fn wants_findings(&self) -> bool {

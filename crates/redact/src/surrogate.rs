@@ -2,22 +2,25 @@
 
 use crate::out::Out;
 use crate::redactor::{Compiled, Format};
-use obelus_detect::Category;
+use crate::rules::RuleIx;
 
-/// Appends what replaces `value`, decoded text, to `bytes`. The place is inside of as many strings as `nesting` says.
+/// Appends what replaces `value`, decoded text that a rule has found, to `bytes`. The place is inside of as many strings
+/// as `nesting` says.
 pub(crate) fn render(
     compiled: &Compiled,
     out: &mut Out<'_>,
     nesting: usize,
-    (category, value): (Category, &[u8]),
+    (rule, value): (RuleIx, &[u8]),
     bytes: &mut Vec<u8>,
 ) {
+    let info = out.rules.get(rule);
+    let category = info.category;
     if !compiled.transforms.is_token(category) {
         compiled.transforms.render(category, value, bytes);
         return;
     }
     let from = bytes.len();
-    if out.pieces.surrogate(category, value, bytes) {
+    if out.pieces.surrogate(info.id(), category, value, bytes) {
         // The texts of forms and plain text stand in no string.
         let is_bare = compiled.format.is_form() || compiled.format == Format::Text;
         for _ in usize::from(is_bare)..=nesting {

@@ -12,7 +12,7 @@ use crate::level::{Level, Scratch, Source, Value};
 use crate::rules::RuleIx;
 use crate::surrogate;
 use crate::walk::{Stop, Walk, decode};
-use obelus_detect::{BEHIND_MAX, Category, Piece, is_label, is_nobody};
+use obelus_detect::{BEHIND_MAX, Piece, is_label, is_nobody};
 use obelus_fields::{ClassIx, Verdict};
 use obelus_json::map::OffsetMap;
 use obelus_json::string::{count_chars, unescape};
@@ -157,11 +157,11 @@ impl Walk<'_, '_> {
         flags: StringFlags,
     ) -> Result<(), Stop> {
         let value = &self.buf[body.clone()];
-        let category = self.out.rules.get(self.out.rules.of_class(class)).category;
+        let rule = self.out.rules.of_class(class);
         let start = self.source.start(body.start);
         self.out.pass(start)?;
-        self.render(value, category, flags);
-        self.show(value, self.out.rules.of_class(class), flags);
+        self.render(value, rule, flags);
+        self.show(value, rule, flags);
         self.out.write(&self.scratch.bytes)?;
         self.state.value = Value::Go { class, start };
         Ok(())
@@ -248,7 +248,7 @@ impl Walk<'_, '_> {
         let is_short = value.len() < WHOLE_BYTES_MAX;
         let stays = value.is_empty() || self.stays(value) || (is_short && is_nobody(category, value));
         if !stays {
-            self.render(value, category, flags);
+            self.render(value, rule, flags);
             let span = self.raw(body);
             self.out.replace(span, &self.scratch.bytes)?;
             self.show(value, rule, flags);
@@ -260,12 +260,13 @@ impl Walk<'_, '_> {
     }
 
     /// Writes what replaces a value under a sensitive name to `scratch.bytes`.
-    fn render(&mut self, value: &[u8], category: Category, flags: StringFlags) {
+    fn render(&mut self, value: &[u8], rule: RuleIx, flags: StringFlags) {
+        let category = self.out.rules.get(rule).category;
         let Scratch { view, bytes, .. } = &mut *self.scratch;
         bytes.clear();
         if value.len() < WHOLE_BYTES_MAX && self.compiled.transforms.reads(category) {
             view.read(value, flags, false);
-            let found = (category, view.decoded(value));
+            let found = (rule, view.decoded(value));
             surrogate::render(self.compiled, self.out, self.nesting, found, bytes);
         } else {
             bytes.extend_from_slice(self.compiled.transforms.unseen(category));
@@ -356,7 +357,7 @@ impl Walk<'_, '_> {
             if self.compiled.transforms.is_token(category) {
                 // The text as it was, not as it was folded: it may be turned back.
                 let value = decoded(self.compiled.arch, &source[start..end], plain);
-                surrogate::render(self.compiled, self.out, self.nesting, (category, &value), bytes);
+                surrogate::render(self.compiled, self.out, self.nesting, (found.rule, &value), bytes);
             } else {
                 let value = &view.text(source)[found.start..found.end];
                 self.compiled.transforms.render(category, value, bytes);

@@ -198,7 +198,7 @@ impl Walk<'_, '_> {
             let category = self.out.rules.get(found.rule).category;
             if self.compiled.transforms.is_token(category) {
                 let value = view.text(name)[found.start..found.end].to_vec();
-                surrogate::render(self.compiled, self.out, self.nesting, (category, &value), bytes);
+                surrogate::render(self.compiled, self.out, self.nesting, (found.rule, &value), bytes);
             } else {
                 bytes.extend_from_slice(category.label().as_bytes());
             }
@@ -313,7 +313,7 @@ impl Walk<'_, '_> {
         self.push_quote(&mut bytes);
         match is_seen {
             true => {
-                let found = (category, &self.buf[span.clone()]);
+                let found = (rule, &self.buf[span.clone()]);
                 surrogate::render(self.compiled, self.out, self.nesting, found, &mut bytes);
             }
             false => bytes.extend_from_slice(self.compiled.transforms.unseen(category)),

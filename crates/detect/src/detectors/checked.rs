@@ -1,4 +1,4 @@
-//! Tokens that end with a checksum: GitHub's and, in the same form, npm's.
+//! Tokens that end with a checksum: GitHub's and, in the same form, npm's; and the virtual keys of this project.
 //!
 //! ```text
 //! ghp_ zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ 0mLq17
@@ -51,6 +51,25 @@ const NPM: &[Window] = &[Window {
         SIGNS,
     ],
 }];
+
+/// The signs of virtual keys: digits and small letters that cannot be taken for digits.
+const KEY_SIGNS: ByteSet = ByteSet::of(b"0123456789abcdefghjkmnpqrstvwxyz");
+const KEY: &[Window] = &[Window {
+    sets: [
+        ByteSet::of(b"v"),
+        ByteSet::of(b"k"),
+        ByteSet::of(b"_"),
+        KEY_SIGNS,
+        KEY_SIGNS,
+        KEY_SIGNS,
+        KEY_SIGNS,
+        KEY_SIGNS,
+    ],
+}];
+
+/// `vk_`, an id of eight signs, `_`, a secret of 32 signs; then `_` and eight hexadecimal digits of their CRC-32.
+const KEY_BODY_LEN: usize = 3 + 8 + 1 + 32;
+const KEY_LEN: usize = KEY_BODY_LEN + 1 + 8;
 
 const CHECKED: &str = "vendor prefix and a right checksum, also behind letters; of another length, enough characters at the \
      beginning of a word";
@@ -127,6 +146,32 @@ pub(super) const DETECTORS: &[Detector] = &[
             body(Class::ALNUM, 36),
         )
     },
+    Detector {
+        triggers: Triggers::Windows(KEY),
+        find: Find::Code(virtual_key),
+        swallow: None,
+        validator: "prefix, id, secret, and a right checksum, wherever it stands",
+        examples: &[
+            Example::new(
+                "use ",
+                &["v", "k_01234567_", "0123456789abcdefghjkmnpqrstvwxyz", "_5bf18431"],
+                " now",
+            ),
+            Example::new("key=", &["v", "k_01234567_", "0123456789abcdefghjkmnpqrstvwxyz", "_5bf18431"], "x"),
+        ],
+        non_examples: &[
+            Example::none("vk_01234567_0123456789abcdefghjkmnpqrstvwxyz_00000000"),
+            Example::none("vk_01234567_0123456789abcdefghjkmnpqrstvwxyz"),
+            Example::none("vk_01234567"),
+        ],
+        ..row(
+            "obelus-virtual-key",
+            "virtual key of this project's sidecar",
+            "the form of virtual keys of this project",
+            &[],
+            body(Class::WORD, KEY_LEN),
+        )
+    },
 ];
 
 /// A token, and whether its form leaves no doubt.
@@ -160,6 +205,15 @@ fn token(view: &View<'_>, at: usize, prefix: &[u8], class: Class) -> Option<Toke
     }
     let span = after_literal(view, at, prefix, body(class, BODY_LEN))?;
     Some(Token { is_certain: span.end - from != BODY_LEN, span })
+}
+
+fn virtual_key(view: &View<'_>, at: usize) -> Option<Range<usize>> {
+    let end = view.run_up_to(at, KEY_LEN, Class::WORD);
+    let (text, check) = view.bytes(at, end).split_at_checked(KEY_BODY_LEN)?;
+    let sum = check.strip_prefix(b"_").filter(|sum| sum.len() == KEY_LEN - KEY_BODY_LEN - 1)?;
+    let digits = std::str::from_utf8(sum).ok().filter(|_| sum.iter().all(u8::is_ascii_hexdigit))?;
+    let is_key = text.starts_with(b"vk_") && u32::from_str_radix(digits, 16) == Ok(crc32(text));
+    is_key.then_some(at..end)
 }
 
 /// Whether the last six of 36 letters and digits are the CRC-32 of the others.

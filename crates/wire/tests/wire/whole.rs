@@ -157,3 +157,30 @@ fn nothing_shows_what_a_body_holds() {
     let shown = format!("{:?} {redacted:?} {answer:?} {events:?} {refusal:?} {refusal}", rig.wire);
     assert!(!shown.contains("jenny") && !shown.contains("obl_"), "{shown}");
 }
+
+#[test]
+fn a_pin_has_no_token_whatever_it_looks_like() {
+    let rig = Rig::new();
+    for pin in ["1234", "041234FFFFFFFFFF", "quartz-041234FFFFFFFFFF-quartz"] {
+        for member in ["pin_block", "card_pin", "encrypted_pin"] {
+            let body = json!({"model": "m", "messages": [], "metadata": {member: pin}}).to_string();
+            let sent = text(rig.request(Route::ChatCompletions, &body).unwrap());
+            assert!(sent.contains("[secret]") && !sent.contains("obl_secret"), "{sent}");
+        }
+    }
+}
+
+#[test]
+fn a_virtual_key_is_a_secret_wherever_it_stands() {
+    let rig = Rig::new();
+    let key = ["v", "k_01234567_", "0123456789abcdefghjkmnpqrstvwxyz", "_5bf18431"].concat();
+    for content in [format!("my key is {key}."), format!("KEY{key}"), format!("{{\"k\":\"{key}\"}}")] {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": content}]}).to_string();
+        let redacted = rig.request(Route::ChatCompletions, &body).unwrap();
+        assert!(redacted.counts.contains(&(Category::Secret, 1)), "{content}");
+        assert!(!text(redacted).contains("0123456789abcdefghjk"), "{content}");
+    }
+    // Not even where names and ids stand.
+    let body = json!({"model": "m", "messages": [], "tool_choice": key}).to_string();
+    assert!(!text(rig.request(Route::ChatCompletions, &body).unwrap()).contains(&key));
+}
