@@ -123,7 +123,7 @@ impl Events {
             }
             Route::Responses => {
                 out.extend_from_slice(b"event: error\ndata: {\"type\":\"error\",\"code\":\"");
-                out.extend_from_slice(refusal.reason.as_str().as_bytes());
+                out.extend_from_slice(refusal.code().as_bytes());
                 out.extend_from_slice(b"\",");
                 refusal.push_message(request_id, out);
                 out.extend_from_slice(b",\"param\":null");

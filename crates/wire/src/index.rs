@@ -63,7 +63,14 @@ pub(crate) enum Unreadable {
     Syntax(SyntaxKind, usize),
     /// A member of an object of the table comes twice.
     Twice(usize),
+    /// There are more values, containers or names to be kept in mind than may be.
+    Many(usize),
 }
+
+/// How many values with a mark a document may have, how many containers that the table knows, and how many members one
+/// of these. Each costs up to a hundred bytes of memory and may be written in two; the longest conversations that
+/// providers take have some ten thousand.
+const KEPT_MAX: usize = 1 << 19;
 
 impl<M: Copy> Index<M> {
     /// Reads a document. `is_strict`: no object that the table knows may have a member twice.
@@ -143,6 +150,13 @@ impl<M: Copy> Reader<'_, M> {
         Some(self.index.items.len() - 1)
     }
 
+    /// Whether there is room for what comes at that place.
+    fn check_room(&self, at: usize) -> Result<(), Unreadable> {
+        let names = self.open.last().and_then(Option::as_ref).map_or(0, |open| open.many.len());
+        let most = names.max(self.index.items.len()).max(self.index.containers.len());
+        if most > KEPT_MAX { Err(Unreadable::Many(at)) } else { Ok(()) }
+    }
+
     /// Whether the name is the object's second of that text.
     fn comes_twice(&mut self, name: Cow<'_, [u8]>, body: &Range<usize>, escaped: bool) -> bool {
         let Some(Some(open)) = self.open.last_mut() else { return false };
@@ -166,6 +180,7 @@ impl<M: Copy> Visitor for Reader<'_, M> {
     type Stop = Unreadable;
 
     fn open(&mut self, bracket: Bracket, at: usize) -> Result<(), Unreadable> {
+        self.check_room(at)?;
         let is_array = bracket == Bracket::Array;
         let ordinal = self.open.last().and_then(Option::as_ref).map_or(0, |open| open.elements);
         let around = self.around();
@@ -212,7 +227,7 @@ impl<M: Copy> Visitor for Reader<'_, M> {
         if self.track.name(self.table, &name) && self.is_strict && self.comes_twice(name, &body, escaped) {
             return Err(Unreadable::Twice(body.start));
         }
-        Ok(())
+        self.check_room(body.start)
     }
 
     fn string(
@@ -223,12 +238,14 @@ impl<M: Copy> Visitor for Reader<'_, M> {
         _: Hits<'_>,
     ) -> Result<usize, Unreadable> {
         self.value(Shape::String, body.start - 1..body.end + 1);
+        self.check_room(body.start)?;
         Ok(body.end)
     }
 
     fn scalar(&mut self, kind: Scalar, span: Range<usize>) -> Result<(), Unreadable> {
+        let at = span.start;
         self.value(if kind == Scalar::Number { Shape::Number } else { Shape::Literal }, span);
-        Ok(())
+        self.check_room(at)
     }
 
     fn document(&mut self, _: usize) -> Result<(), Unreadable> {

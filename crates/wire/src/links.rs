@@ -1,6 +1,8 @@
 //! Tokens inside links stay closed: a link takes what stands in it to whoever it leads to.
 //!
-//! A link ends at a space, a line's end, or where angle brackets do; quotation marks may stand in it.
+//! A link ends at a space or a line's end, and behind an angle bracket that a letter follows only with the other one:
+//! there tags and their attributes may go on over lines. Quotation marks may stand in a link. What browsers make one of
+//! counts as one: backslashes for slashes, a scheme without slashes, signs written as character references.
 //!
 //! The engine asks about tokens one by one, in their order, and does not say where they stand. So the text is looked
 //! through here before the engine reads it, and each token is noted with its place. The answer for a token is that of
@@ -42,6 +44,12 @@ impl std::fmt::Debug for Note {
     }
 }
 
+/// What browsers take for the two slashes before a host, and how character references begin, which may stand for them.
+const SLASHES: [&[u8; 2]; 3] = [b"//", b"/\\", b"&#"];
+
+/// The ends of `http:` and `https:`, of schemes that run what follows, and names of characters.
+const BEGINNINGS: [&[u8; 4]; 6] = [b"www.", b"ttp:", b"tps:", b"ipt:", b"&sol", b"&bso"];
+
 /// The signs without a space between that lead to a place.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
@@ -49,18 +57,25 @@ struct Run {
     is_link: bool,
     /// Behind `<`, where links may have spaces.
     is_angled: bool,
+    /// Behind `<` and a letter, where they may have line ends, which browsers leave out.
+    is_tag: bool,
 }
 
 impl Run {
     fn step(&mut self, byte: u8) {
         match byte {
+            b'\n' | b'\r' | b'\t' if self.is_tag => {}
             b'\n' | b'\r' | b'>' => *self = Run::default(),
             b'<' => *self = Run { is_angled: true, ..Run::default() },
             0..=b' ' if !self.is_angled => *self = Run::default(),
             _ => {
+                self.is_tag |= self.last == *b"\0\0\0\0" && self.is_angled && byte.is_ascii_alphabetic();
                 self.last.rotate_left(1);
                 self.last[3] = byte.to_ascii_lowercase();
-                self.is_link |= self.last.ends_with(b"//") || self.last == *b"www.";
+                self.is_link |= SLASHES.iter().any(|two| self.last.ends_with(*two))
+                    || BEGINNINGS.iter().any(|four| self.last == **four)
+                    // Before anything else they are how quotation marks in JSON in JSON are written.
+                    || matches!(self.last, [_, b'\\', b'\\', b'0'..=b'9' | b'a'..=b'z']);
             }
         }
     }
@@ -197,6 +212,16 @@ mod tests {
             ("https://example.com\\nT", vec![true]),
             ("https:\\u002f\\u002fexample.com/T", vec![false]),
             ("mailto:T", vec![true]),
+            ("![a](http:example.com/T) T", vec![false, true]),
+            ("![a](Https:example.com/T) T", vec![false, true]),
+            ("![a](\\\\\\\\example.com\\\\T) T", vec![false, true]),
+            ("![a](/\\\\example.com/T) T", vec![false, true]),
+            ("![a](https:&#47;&#x2f;example.com/T) T", vec![false, true]),
+            ("![a](https&colon;&sol;&sol;example.com/T) T", vec![false, true]),
+            ("<img src='https://example.com/\\nT'> T", vec![false, true]),
+            ("<img src='https:/\\t/example.com/T'> T", vec![false, true]),
+            ("a < b, see https://example.com\\n T", vec![true]),
+            ("it is 5 < 6 http: T", vec![false]),
             ("see https://example.com/?q=\\\"T", vec![false]),
             ("{\\\"url\\\": \\\"https://example.com\\\", \\\"to\\\": \\\"T\\\"}", vec![true]),
             ("obl_T, obl_email_T", vec![true, true]),

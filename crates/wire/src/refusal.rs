@@ -39,17 +39,44 @@ pub enum Reason {
     Credential,
     /// Something personal in a part that must not be changed.
     Sealed,
+    /// No key, or none that is accepted.
+    Unauthenticated,
+    /// The key may not do this.
+    Forbidden,
+    /// No route that is understood.
+    Route,
+    /// Too many requests of one key.
+    Rate,
+    /// Something took too long.
+    Timeout,
+    /// Something personal in a header or a parameter that must not be changed.
+    Header,
+    /// The provider cannot be reached, or its answer is none.
+    Upstream,
+    /// The sidecar cannot do it now.
+    Unavailable,
+    /// A fault of the sidecar.
+    Internal,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 15] = [
         Reason::Malformed,
         Reason::Limit,
         Reason::Unsupported,
         Reason::HostedTool,
         Reason::Credential,
         Reason::Sealed,
+        Reason::Unauthenticated,
+        Reason::Forbidden,
+        Reason::Route,
+        Reason::Rate,
+        Reason::Timeout,
+        Reason::Header,
+        Reason::Upstream,
+        Reason::Unavailable,
+        Reason::Internal,
     ];
 
     /// The stable name, as metrics and records have it.
@@ -61,6 +88,25 @@ impl Reason {
             Reason::HostedTool => "hosted-tool",
             Reason::Credential => "credential",
             Reason::Sealed => "sealed",
+            Reason::Unauthenticated => "unauthenticated",
+            Reason::Forbidden => "forbidden",
+            Reason::Route => "route",
+            Reason::Rate => "rate",
+            Reason::Timeout => "timeout",
+            Reason::Header => "header",
+            Reason::Upstream => "upstream",
+            Reason::Unavailable => "unavailable",
+            Reason::Internal => "internal",
+        }
+    }
+
+    /// What `error.code` of OpenAI says: its own word where it has one that clients look for.
+    const fn code(self) -> &'static str {
+        match self {
+            Reason::Unauthenticated => "invalid_api_key",
+            Reason::Route => "unknown_url",
+            Reason::Rate => "rate_limit_exceeded",
+            other => other.as_str(),
         }
     }
 }
@@ -71,7 +117,7 @@ impl Refusal {
         let status = match reason {
             Reason::Limit => 413,
             Reason::Sealed => 422,
-            Reason::Malformed | Reason::Unsupported | Reason::HostedTool | Reason::Credential => 400,
+            _ => 400,
         };
         Refusal { status, reason, message: message.into() }
     }
@@ -115,6 +161,10 @@ impl Refusal {
         }
     }
 
+    pub(crate) fn code(&self) -> &'static str {
+        self.reason.code()
+    }
+
     /// `"error":{…}` of OpenAI.
     pub(crate) fn push_open_ai(&self, request_id: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"error\":{");
@@ -122,7 +172,7 @@ impl Refusal {
         out.extend_from_slice(b",\"type\":\"");
         out.extend_from_slice(self.kind(Provider::OpenAi).as_bytes());
         out.extend_from_slice(b"\",\"param\":null,\"code\":\"");
-        out.extend_from_slice(self.reason.as_str().as_bytes());
+        out.extend_from_slice(self.code().as_bytes());
         out.extend_from_slice(b"\"}");
     }
 

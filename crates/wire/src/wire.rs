@@ -287,6 +287,10 @@ impl Side {
                 Reason::Malformed,
                 format!("the {self} is no JSON: {kind} at byte {at}; send one JSON object in UTF-8"),
             ),
+            Unreadable::Many(at) => self.refuse(
+                Reason::Limit,
+                format!("the {self} has more parts than can be kept in mind, at byte {at}: send fewer"),
+            ),
             Unreadable::Twice(at) => self.refuse(
                 Reason::Malformed,
                 format!("a member of the {self} comes twice, the second time at byte {at}: send it once"),

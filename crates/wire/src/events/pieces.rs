@@ -68,6 +68,7 @@ struct Piece {
 }
 
 /// Which lanes an event ends: those at a place, or of them those of one field.
+#[derive(Eq, PartialEq)]
 struct End {
     place: Place,
     field: Option<Vec<u8>>,
@@ -99,6 +100,8 @@ impl Event<'_> {
         data.note(self.wire.restored.is_empty(), state);
         let mut reading = Reading::new(self.wire, self.scope, Side::Answer);
         let (mut parts, mut pieces) = (Vec::new(), Vec::new());
+        // No more than there are lanes.
+        let mut choices: Vec<Option<u64>> = Vec::new();
         for item in &data.index.items {
             let piece = match data.place(item) {
                 Some((place, field)) if item.shape == Shape::String => Some((place, field)),
@@ -111,13 +114,12 @@ impl Event<'_> {
                         reading.note_unread("encrypted");
                     }
                     let with = self.read_piece(&data, item, (place, &field), state)?;
-                    let mut choices: Vec<Option<u64>> =
-                        pieces.iter().map(|piece: &Piece| piece.lane.0.numbers[0]).collect();
-                    choices.dedup();
-                    state.note_spot(
-                        place,
-                        choices.iter().position(|one| *one == place.numbers[0]).unwrap_or(choices.len()),
-                    );
+                    let known = choices.iter().position(|one| *one == place.numbers[0]);
+                    let spot = known.unwrap_or_else(|| {
+                        choices.push(place.numbers[0]);
+                        choices.len() - 1
+                    });
+                    state.note_spot(place, spot);
                     pieces.push(Piece { lane: (place, field), part: parts.len() });
                     Some(Part { span: item.span.clone(), with })
                 }
@@ -239,7 +241,14 @@ impl Event<'_> {
         state: &mut State,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let ends = data.ends();
+        // An event may say of more choices that they end than there are lanes.
+        let mut ends: Vec<End> = Vec::new();
+        for end in data.ends() {
+            let is_meant = state.lanes.iter().any(|lane| end.covers(&lane.place, &lane.field));
+            if is_meant && !ends.contains(&end) {
+                ends.push(end);
+            }
+        }
         if ends.is_empty() {
             return Ok(());
         }

@@ -11,6 +11,8 @@ const HOSTED: &[(&str, Mark)] = &[
     ("/authorization", Credential),
     ("/authorization_token", Credential),
     ("/headers", Credential),
+    ("/environment/network_policy/domain_secrets", Credential),
+    ("/container/network_policy/domain_secrets", Credential),
 ];
 
 /// Where base64 stands in parts of messages.
@@ -38,7 +40,6 @@ pub(super) const CHAT_REQUEST: Positions = Positions {
                 "/reasoning_effort",
                 "/verbosity",
                 "/service_tier",
-                "/stream_options",
                 "/response_format/type",
                 "/response_format/json_schema/name",
                 "/tools/*/type",
@@ -107,10 +108,8 @@ pub(super) const RESPONSES_REQUEST: Positions = Positions {
                 "/include",
                 "/previous_response_id",
                 "/conversation",
-                "/reasoning",
                 "/service_tier",
                 "/truncation",
-                "/stream_options",
                 "/prompt/id",
                 "/prompt/version",
                 "/text/verbosity",
@@ -147,6 +146,7 @@ pub(super) const RESPONSES_REQUEST: Positions = Positions {
         (&["/tools/*", "/tools/*/tools/*", "/input/*/tools/*"], HOSTED),
         (&["/input/*/content/*", "/input/*/output/*", "/prompt/variables/*"], MEDIA),
         (&["/input/*/output"], &[("/image_url", Media)]),
+        (&["/tools/*/input_image_mask"], &[("/image_url", Media)]),
         (
             &["/input/*"],
             &[
@@ -229,6 +229,11 @@ pub(super) const CHAT_ANSWER: Positions = Positions {
                 ("/tool_calls/*/function/arguments", Arguments),
                 ("/tool_calls/*/custom/name", Tool),
                 ("/tool_calls/*/custom/input", Arguments),
+                // Whatever else a call has is for its tool.
+                ("/tool_calls/*/*", Arguments),
+                ("/tool_calls/*/id", Plain),
+                ("/tool_calls/*/type", Plain),
+                ("/tool_calls/*/index", Plain),
             ],
         ),
     ],
@@ -280,6 +285,9 @@ pub(super) const CHAT_EVENTS: Positions = Positions {
                 ("/tool_calls/*/function/arguments", CallPiece),
                 ("/tool_calls/*/custom/name", Tool),
                 ("/tool_calls/*/custom/input", CallPiece),
+                ("/tool_calls/*/*", Arguments),
+                ("/tool_calls/*/id", Plain),
+                ("/tool_calls/*/type", Plain),
             ],
         ),
     ],
@@ -292,6 +300,7 @@ const ITEM: &[(&str, Mark)] = &[
     ("/input", Arguments),
     ("/code", Arguments),
     ("/action", Arguments),
+    ("/actions", Arguments),
     ("/operation", Arguments),
     ("/encrypted_content", Opaque),
     ("/result", Media),

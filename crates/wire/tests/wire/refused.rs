@@ -262,3 +262,19 @@ fn work_grows_with_the_body_and_no_faster() {
     let many: String = (0..200_000).map(|at| format!("\"m{at}\":1,")).collect();
     assert!(rig.wire.inspect(Route::Messages, format!("{{{many}\"model\":\"m\"}}").as_bytes()).is_ok());
 }
+
+#[test]
+fn a_body_of_countless_parts_is_over_a_limit() {
+    let rig = Rig::new();
+    let many = |part: &str| format!("[{}{part}]", format!("{part},").repeat(1 << 19));
+    for (route, body) in [
+        (Route::Embeddings, format!("{{\"model\":\"m\",\"input\":{}}}", many("\"\""))),
+        (Route::Embeddings, format!("{{\"model\":\"m\",\"input\":{}}}", many("1"))),
+        (Route::ChatCompletions, format!("{{\"model\":\"m\",\"messages\":{}}}", many("[]"))),
+    ] {
+        assert_eq!(refused(&rig, route, &body), (413, Reason::Limit), "{route:?}");
+    }
+    let names: String = (0..(1 << 19) + 100).map(|at| format!("\"{at}\":1,")).collect();
+    let body = format!("{{{names}\"model\":\"m\"}}");
+    assert_eq!(refused(&rig, Route::ChatCompletions, &body), (413, Reason::Limit));
+}
