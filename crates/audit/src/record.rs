@@ -50,6 +50,8 @@ pub enum Kind {
     ModelRequest,
     /// How the answer to an allowed request ended.
     ModelAnswer,
+    /// A virtual key stood in a request and was revoked.
+    KeyExposed,
     /// The process began to serve.
     Started,
     /// The process ended as it was told.
@@ -144,6 +146,9 @@ pub struct Record {
     /// What was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+    /// The id of the virtual key that was exposed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposed_key: Option<Word>,
     /// What came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -171,6 +176,7 @@ impl Record {
             policy_version: None,
             redactions: BTreeMap::new(),
             coverage: None,
+            exposed_key: None,
             outcome: None,
             status: None,
             duration_us: None,

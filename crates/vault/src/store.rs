@@ -107,6 +107,13 @@ pub trait Store: Send + Sync {
     /// Writes when keys were last used; an earlier time than the one written changes nothing.
     fn note_uses(&self, uses: &[(KeyId, u64)]) -> Result<(), StoreError>;
 
+    /// Adds to the numbers of requests that keys have made on a day, counted from 1970, and forgets those of earlier
+    /// days.
+    fn add_requests(&self, day: u64, counts: &[(KeyId, u64)]) -> Result<(), StoreError>;
+
+    /// How many requests keys have made on a day, as far as that was written.
+    fn requests(&self, day: u64) -> Result<Vec<(KeyId, u64)>, StoreError>;
+
     /// A number that is another after each call, of any process, that took away what was allowed before.
     fn generation(&self) -> Result<u64, StoreError>;
 }

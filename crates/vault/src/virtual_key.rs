@@ -135,6 +135,16 @@ pub fn parse(presented: &[u8]) -> Result<KeyId, Malformed> {
     if checksum(body) != sum { Err(Malformed::Checksum) } else { Ok(KeyId(*id)) }
 }
 
+/// Every virtual key in a text, by its form and checksum: wherever it stands, also in the middle of a word. Whether
+/// there is such a key only [`crate::VirtualKeys::check`] tells.
+///
+/// Reads the text once; the checksum is computed where the form is right.
+pub fn find_all(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memmem::find_iter(text, PREFIX.as_bytes())
+        .filter_map(move |at| text.get(at..at + LEN))
+        .filter(|candidate| parse(candidate).is_ok())
+}
+
 pub(crate) fn digest(key: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(DOMAIN);
@@ -212,6 +222,16 @@ mod tests {
             assert_eq!(parse(&wrong).is_ok(), wrong == text, "{at}");
         }
         assert_eq!(parse(&[text, b"0"].concat()), Err(Malformed::Form));
+    }
+
+    #[test]
+    fn keys_are_found_wherever_they_stand() {
+        let (one, other) = (FreshKey::random().unwrap(), FreshKey::random().unwrap());
+        let (one, other) = (one.reveal(), other.reveal());
+        let cut = one.get(..LEN - 1).unwrap();
+        let text = format!("{{\"a\":\"vk_{one}x\",\"b\":\"{cut} {other}\"}}vk_");
+        let found: Vec<&[u8]> = find_all(text.as_bytes()).collect();
+        assert_eq!(found, [one.as_bytes(), other.as_bytes()]);
     }
 
     #[test]

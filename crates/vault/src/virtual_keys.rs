@@ -248,6 +248,16 @@ impl VirtualKeys {
         written
     }
 
+    /// Adds to the numbers of requests that keys have made on a day, counted from 1970. Earlier days are forgotten.
+    pub fn add_requests(&self, day: u64, counts: &[(KeyId, u64)]) -> Result<(), StoreError> {
+        self.store.add_requests(day, counts)
+    }
+
+    /// How many requests keys have made on a day, by whatever process, as far as that was written.
+    pub fn requests(&self, day: u64) -> Result<Vec<(KeyId, u64)>, StoreError> {
+        self.store.requests(day)
+    }
+
     /// There are no more entries than keys, because only keys that are known get here.
     fn note_use(&self, id: KeyId, at: u64) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);

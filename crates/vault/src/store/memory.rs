@@ -21,6 +21,7 @@ pub struct MemoryStore {
 struct Held {
     tokens: HashMap<(RowId, RowId), TokenRow>,
     keys: BTreeMap<KeyId, KeyRow>,
+    requests: BTreeMap<(u64, KeyId), u64>,
     generation: u64,
 }
 
@@ -134,6 +135,21 @@ impl Store for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    fn add_requests(&self, day: u64, counts: &[(KeyId, u64)]) -> Result<(), StoreError> {
+        let mut held = self.held();
+        held.requests.retain(|(earlier, _), _| *earlier >= day);
+        for (id, count) in counts {
+            *held.requests.entry((day, *id)).or_default() += count;
+        }
+        Ok(())
+    }
+
+    fn requests(&self, day: u64) -> Result<Vec<(KeyId, u64)>, StoreError> {
+        let held = self.held();
+        let of_day = held.requests.iter().filter(|((other, _), _)| *other == day);
+        Ok(of_day.map(|((_, id), count)| (*id, *count)).collect())
     }
 
     fn generation(&self) -> Result<u64, StoreError> {

@@ -204,6 +204,14 @@ impl Store for Faulty {
         self.at_work()?.note_uses(uses)
     }
 
+    fn add_requests(&self, day: u64, counts: &[(KeyId, u64)]) -> Result<(), StoreError> {
+        self.at_work()?.add_requests(day, counts)
+    }
+
+    fn requests(&self, day: u64) -> Result<Vec<(KeyId, u64)>, StoreError> {
+        self.at_work()?.requests(day)
+    }
+
     fn generation(&self) -> Result<u64, StoreError> {
         self.at_work()?.generation()
     }

@@ -260,6 +260,12 @@ impl Store for Down {
     fn note_uses(&self, _: &[(KeyId, u64)]) -> Result<(), StoreError> {
         Err(StoreError::Unavailable(None))
     }
+    fn add_requests(&self, _: u64, _: &[(KeyId, u64)]) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable(None))
+    }
+    fn requests(&self, _: u64) -> Result<Vec<(KeyId, u64)>, StoreError> {
+        Err(StoreError::Unavailable(None))
+    }
     fn generation(&self) -> Result<u64, StoreError> {
         Err(StoreError::Unavailable(None))
     }
