@@ -1,6 +1,7 @@
 //! The body of an answer to a client.
 
 use crate::events::EventBody;
+use crate::memory::Lease;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
@@ -11,13 +12,19 @@ use std::task::{Context, Poll};
 
 /// The body of an answer: whole, or as events while they come.
 pub(crate) enum Answer {
-    Whole(Full<Bytes>),
+    /// With the memory that it takes until the client has read it.
+    Whole(Full<Bytes>, #[expect(dead_code, reason = "that it is there holds the memory")] Option<Lease>),
     Events(Box<EventBody>),
 }
 
 /// An answer with a body that is whole.
 pub(crate) fn whole(body: impl Into<Bytes>) -> Response<Answer> {
-    Response::new(Answer::Whole(Full::new(body.into())))
+    Response::new(Answer::Whole(Full::new(body.into()), None))
+}
+
+/// As [`whole`], for a body that holds memory for as long as it is sent.
+pub(crate) fn leased(body: impl Into<Bytes>, lease: Lease) -> Response<Answer> {
+    Response::new(Answer::Whole(Full::new(body.into()), Some(lease)))
 }
 
 impl Body for Answer {
@@ -29,22 +36,39 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut *self {
-            Answer::Whole(body) => Pin::new(body).poll_frame(cx),
+            Answer::Whole(body, _) => Pin::new(body).poll_frame(cx),
             Answer::Events(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Answer::Whole(body) => body.is_end_stream(),
+            Answer::Whole(body, _) => body.is_end_stream(),
             Answer::Events(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Answer::Whole(body) => body.size_hint(),
+            Answer::Whole(body, _) => body.size_hint(),
             Answer::Events(_) => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+
+    #[test]
+    fn an_answer_holds_its_memory_until_it_is_sent() {
+        let memory = Memory::new(10);
+        let mut lease = memory.lease();
+        assert!(lease.grow(10));
+        let answer = leased("body", lease);
+        assert!(!memory.lease().grow(1));
+        drop(answer);
+        assert!(memory.lease().grow(10));
     }
 }

@@ -73,6 +73,7 @@ impl App {
         let data = bind(config.listen, "listen").await?;
         let admin = bind(config.admin, "admin").await?;
         let core = Arc::new(Core::new(policy, vault, keys, audit));
+        core.rate.restore(&core.keys, SystemTime::now()).map_err(StartError::Store)?;
         let started =
             Record { policy_version: Some(core.policy.load().version.clone()), ..Record::new(Kind::Started) };
         if core.record(&started).is_err() {
@@ -138,6 +139,11 @@ impl App {
         watching.abort();
         for task in [serving, admin] {
             drop(timeout(FAREWELL, task).await);
+        }
+        let last = Arc::clone(&core);
+        let written = tokio::task::spawn_blocking(move || last.rate.write(&last.keys, SystemTime::now()));
+        if !matches!(timeout(FAREWELL, written).await, Ok(Ok(Ok(())))) {
+            tracing::warn!("requests of virtual keys: the last of them are not written");
         }
         drop(core.record(&Record { outcome: Some(Outcome::Completed), ..Record::new(Kind::Stopped) }));
         if drained { Ended::Drained } else { Ended::Cut }

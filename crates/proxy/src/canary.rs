@@ -75,3 +75,32 @@ fn check(
         Ok(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use obelus::Category;
+    use obelus_wire::{Profile, Wire};
+    use std::ffi::OsString;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// No configuration can say this: levels, treatments and allow-lists have no power over cards and keys. So the
+    /// test is shown readers that are made blind.
+    #[test]
+    fn a_reader_that_lets_cards_or_keys_through_fails() {
+        let env = |name: &str| (name == "HOME").then(|| OsString::from("/nowhere"));
+        let config = Config::parse("", "", Path::new(""), &env).unwrap();
+        let mut policy = Policy::compile(&config, &env).unwrap();
+        run(&policy).unwrap();
+        for blind in [Category::CardNumber, Category::Secret] {
+            let mut profile = Profile::default();
+            profile.skip = vec![blind];
+            policy.read_by(&Arc::new(Wire::new(&profile).unwrap()));
+            let error = run(&policy).unwrap_err().to_string();
+            assert!(error.contains("workflows.default") && error.contains("came out"), "{error}");
+            assert!(!planted().iter().any(|value| error.contains(value.as_str())), "{error}");
+        }
+    }
+}

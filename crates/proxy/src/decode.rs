@@ -3,6 +3,8 @@
 //! Every coding has the same bounds: the body may not be longer than the limit, nor grow more than a hundredfold once
 //! it is over 64 KiB, and nothing may stand behind the compressed data.
 
+use crate::body;
+use crate::memory::Lease;
 use crate::refused::{Refused, Why};
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::bufread::GzDecoder;
@@ -54,6 +56,8 @@ enum Fault {
     Form,
     /// It grows beyond a bound.
     Growth,
+    /// There is no memory for it now.
+    Memory,
 }
 
 impl From<Fault> for Refused {
@@ -64,6 +68,7 @@ impl From<Fault> for Refused {
                 Why::Malformed,
                 "the body is not what its content-encoding says, or something stands behind it",
             ),
+            Fault::Memory => body::no_memory(),
             Fault::Growth => Refused::new(
                 413,
                 Why::Limit,
@@ -73,10 +78,15 @@ impl From<Fault> for Refused {
     }
 }
 
-/// Takes the coding off a body that is not identity. The result has at most `bytes_max` bytes.
-pub(crate) fn decode(coding: Coding, body: Vec<u8>, bytes_max: usize) -> Result<Vec<u8>, Refused> {
+/// Takes the coding off a body. The result has at most `bytes_max` bytes, for which the lease grows.
+pub(crate) fn decode(
+    coding: Coding,
+    body: Vec<u8>,
+    bytes_max: usize,
+    lease: &mut Lease,
+) -> Result<Vec<u8>, Refused> {
     let growth = body.len().saturating_mul(RATIO_MAX).max(RATIO_FREE_BYTES);
-    let mut out = Bounded { bytes: Vec::new(), bytes_max: bytes_max.min(growth) };
+    let mut out = Bounded { bytes: Vec::new(), bytes_max: bytes_max.min(growth), lease };
     match coding {
         Coding::Identity => return Ok(body),
         Coding::Gzip => gzip(&body, &mut out)?,
@@ -88,15 +98,21 @@ pub(crate) fn decode(coding: Coding, body: Vec<u8>, bytes_max: usize) -> Result<
 }
 
 /// Output with its bound.
-struct Bounded {
+struct Bounded<'l> {
     bytes: Vec<u8>,
     bytes_max: usize,
+    lease: &'l mut Lease,
 }
 
-impl Bounded {
+impl Bounded<'_> {
     fn append(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         if self.bytes.len() + bytes.len() > self.bytes_max {
             return Err(Fault::Growth);
+        }
+        let before = self.bytes.capacity();
+        self.bytes.reserve(bytes.len());
+        if !self.lease.grow(self.bytes.capacity() - before) {
+            return Err(Fault::Memory);
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())
@@ -114,7 +130,7 @@ impl Bounded {
 }
 
 /// One member behind the other, to the last byte.
-fn gzip(mut body: &[u8], out: &mut Bounded) -> Result<(), Fault> {
+fn gzip(mut body: &[u8], out: &mut Bounded<'_>) -> Result<(), Fault> {
     loop {
         let mut decoder = GzDecoder::new(body);
         out.read(&mut decoder)?;
@@ -126,7 +142,7 @@ fn gzip(mut body: &[u8], out: &mut Bounded) -> Result<(), Fault> {
 }
 
 /// With the header of zlib or without: clients have always sent both.
-fn deflate(body: &[u8], out: &mut Bounded) -> Result<(), Fault> {
+fn deflate(body: &[u8], out: &mut Bounded<'_>) -> Result<(), Fault> {
     let has_header = match body {
         [method, check, ..] => method & 0x0f == 8 && (u32::from(*method) << 8 | u32::from(*check)) % 31 == 0,
         _ => false,
@@ -148,7 +164,7 @@ fn deflate(body: &[u8], out: &mut Bounded) -> Result<(), Fault> {
     }
 }
 
-fn brotli(body: &[u8], out: &mut Bounded) -> Result<(), Fault> {
+fn brotli(body: &[u8], out: &mut Bounded<'_>) -> Result<(), Fault> {
     let (alloc8, alloc32) = (StandardAlloc::default(), StandardAlloc::default());
     let mut state = BrotliState::new(alloc8, alloc32, StandardAlloc::default());
     let mut step = [0; STEP_BYTES];
@@ -167,7 +183,7 @@ fn brotli(body: &[u8], out: &mut Bounded) -> Result<(), Fault> {
     }
 }
 
-fn zstd(body: &[u8], out: &mut Bounded) -> Result<(), Fault> {
+fn zstd(body: &[u8], out: &mut Bounded<'_>) -> Result<(), Fault> {
     let mut decoder = zstd::stream::read::Decoder::with_buffer(body).or(Err(Fault::Form))?;
     decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).or(Err(Fault::Form))?;
     out.read(decoder)?;
@@ -178,6 +194,7 @@ fn zstd(body: &[u8], out: &mut Bounded) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Memory;
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use std::io::Write;
@@ -208,6 +225,20 @@ mod tests {
                 out
             }
             Coding::Zstd => zstd::encode_all(text, 3).unwrap(),
+        }
+    }
+
+    fn decode(coding: Coding, body: Vec<u8>, bytes_max: usize) -> Result<Vec<u8>, Refused> {
+        super::decode(coding, body, bytes_max, &mut Memory::new(64 << 20).lease())
+    }
+
+    #[test]
+    fn what_is_decoded_is_held_against_the_memory_that_is_left_while_it_grows() {
+        let text: Vec<u8> = (0..100_000_u32).flat_map(|number| number.to_string().into_bytes()).collect();
+        let memory = Memory::new(text.len() / 2);
+        for coding in CODINGS {
+            let refused = super::decode(coding, encode(coding, &text), 1 << 20, &mut memory.lease());
+            assert_eq!(refused.map_err(|refused| refused.status), Err(503), "{coding:?}");
         }
     }
 

@@ -6,6 +6,7 @@ use crate::policy::Policy;
 use crate::refused::{Refused, Why};
 use obelus::Category;
 use obelus_audit::{Actor, Coverage, Decision, Kind, Outcome, Record, Route, Word};
+use obelus_vault::virtual_key::KeyId;
 use obelus_wire::Provider;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,6 +67,12 @@ impl Exchange {
             begin: self.begin,
             added: self.begin.elapsed(),
         })
+    }
+
+    /// Records that a virtual key stood in the request and is revoked.
+    pub(crate) fn key_exposed(&self, key: KeyId) -> Result<(), Refused> {
+        let record = Record { exposed_key: Word::new(key.as_str()), ..self.base(Kind::KeyExposed) };
+        self.core.record(&record)
     }
 
     /// Records and counts a refusal, unless the request was allowed before.

@@ -1,11 +1,12 @@
 //! A request from its head to its answer, in five steps. Each may only refuse or go on.
 
-use crate::answer::{Answer, whole};
+use crate::answer::{Answer, leased};
 use crate::body::{self, Bounds};
 use crate::core::Core;
 use crate::decode::{Coding, decode};
 use crate::events::EventBody;
 use crate::exchange::{Ending, Exchange};
+use crate::exposed;
 use crate::guard::{Guarded, work};
 use crate::headers::{self, ANTHROPIC_VERSION, REQUEST_ID, X_API_KEY};
 use crate::memory::Lease;
@@ -20,6 +21,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, He
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use obelus_audit::{Actor, Coverage, Outcome, Word};
+use obelus_vault::virtual_key::KeyId;
 use obelus_vault::{Holder, KeyFault, Scope};
 use obelus_wire::{Provider, Redacted, Route};
 use std::sync::Arc;
@@ -174,6 +176,9 @@ async fn open(
         let body = body::read(body, bounds, &mut lease).await?;
         let (redacted, model, read) = redact(exchange, body, coding, permit, lease).await?;
         lease = read.lease;
+        for key in &read.exposed {
+            exchange.key_exposed(*key)?;
+        }
         if let Some(route) = &mut exchange.route {
             route.model = model;
         }
@@ -197,6 +202,8 @@ async fn open(
 struct Read {
     bytes: usize,
     lease: Lease,
+    /// Virtual keys that stood there and are revoked now.
+    exposed: Vec<KeyId>,
 }
 
 /// Decodes, inspects and redacts a body; if it is long, on another thread.
@@ -208,23 +215,28 @@ async fn redact(
     mut lease: Lease,
 ) -> Result<(Redacted, Option<Word>, Read), Refused> {
     let (grant, scope, route) = (Arc::clone(&permit.grant), permit.scope.clone(), permit.route);
+    let keys = exchange.core.keys.clone();
     let (policy, bytes_max) = (Arc::clone(&exchange.policy), exchange.policy.config.limits.body_bytes);
     // What is compressed may become long.
     let bytes = if coding == Coding::Identity { body.len() } else { usize::MAX };
     let redacted = work(bytes, move || {
         #[cfg(test)]
         crate::tests::trip(&body);
-        let body = decode(coding, body, bytes_max)?;
-        if coding != Coding::Identity && !lease.grow(body.len()) {
-            return Err(body::no_memory());
-        }
+        let body = decode(coding, body, bytes_max, &mut lease)?;
         let facts = grant.wire.inspect(route, &body)?;
-        let model = facts.model.map(|model| allowed_model(&model, &grant, &policy.reader)).transpose()?;
+        let model = match facts.model {
+            Some(model) => Some(allowed_model(&model, &grant, &policy.reader)?),
+            None => {
+                check_no_model(&grant)?;
+                None
+            }
+        };
         if !lease.grow(body.len()) {
             return Err(body::no_memory());
         }
         let redacted = grant.wire.request(route, &body, &scope)?;
-        Ok((redacted, model, Read { bytes: body.len(), lease }))
+        let exposed = exposed::revoke(&keys, &body, SystemTime::now())?;
+        Ok((redacted, model, Read { bytes: body.len(), lease, exposed }))
     });
     redacted.await.unwrap_or_else(|panicked| {
         exchange.core.metrics.panic();
@@ -257,7 +269,7 @@ async fn forward(
         Ok(response) => {
             let status = response.status().as_u16();
             exchange.core.metrics.upstream(permit.target.name.as_str(), status);
-            ending.answered(status, upstream_request_id(response.headers()));
+            ending.answered(status, upstream_request_id(response.headers(), &exchange.policy.reader));
             Ok(Forwarded { response, ending, ticket, lease })
         }
         Err(refused) => Err(failed(ending, refused)),
@@ -290,14 +302,14 @@ async fn finish(
         AnswerKind::Json => {
             let bytes_max = exchange.policy.config.limits.answer_bytes;
             let bounds = Bounds { bytes_max, idle: timeouts.stream_idle };
-            let body = whole_answer(exchange, body, bounds, permit, ending, (ticket, lease)).await?;
-            let mut answer = whole(body);
+            let (body, lease) = whole_answer(exchange, body, bounds, permit, ending, (ticket, lease)).await?;
+            let mut answer = leased(body, lease);
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             answer
         }
     };
     *answer.status_mut() = head.status;
-    answer.headers_mut().extend(headers::answered(&head.headers));
+    answer.headers_mut().extend(headers::answered(&head.headers, &exchange.policy.reader));
     Ok(answer)
 }
 
@@ -309,7 +321,7 @@ async fn whole_answer(
     permit: &Permit,
     mut ending: Ending,
     (mut ticket, mut lease): (Ticket, Lease),
-) -> Result<Vec<u8>, Refused> {
+) -> Result<(Vec<u8>, Lease), Refused> {
     let read = tokio::select! {
         biased;
         stop = &mut ticket => Err(stopped(stop)),
@@ -335,7 +347,7 @@ async fn whole_answer(
     ending.counted(&redacted.counts);
     ending.covered(Coverage { scanned_bytes: bytes as u64, unread: redacted.unread });
     ending.end(Outcome::Completed, None);
-    Ok(redacted.body)
+    Ok((redacted.body, lease))
 }
 
 /// How an answer is read.
@@ -348,6 +360,9 @@ enum AnswerKind {
 /// What cannot be read does not pass.
 fn answer_kind(status: StatusCode, headers: &HeaderMap) -> Result<AnswerKind, Refused> {
     let refuse = |message: &'static str| Err(Refused::new(502, Why::Upstream, message));
+    if status.is_informational() {
+        return refuse("the upstream wants to go on in another protocol, which cannot be read");
+    }
     if status.is_redirection() {
         return refuse("the upstream redirects, which is not followed: check its url");
     }
@@ -455,6 +470,15 @@ fn allowed_model(model: &str, grant: &Grant, reader: &obelus::Redactor) -> Resul
     }
 }
 
+/// Whether a request may leave the model to what the provider has stored, of which nobody here knows it.
+fn check_no_model(grant: &Grant) -> Result<(), Refused> {
+    if grant.workflow.allows_model("") {
+        return Ok(());
+    }
+    let message = "the workflow of this virtual key allows certain models only: name one in `model`";
+    Err(Refused::new(403, Why::Forbidden, message))
+}
+
 /// Before the route is known: by what only clients of Anthropic send.
 fn guessed_provider(request: &Request<Incoming>) -> Provider {
     let is_anthropic =
@@ -462,8 +486,9 @@ fn guessed_provider(request: &Request<Incoming>) -> Provider {
     if is_anthropic { Provider::Anthropic } else { Provider::OpenAi }
 }
 
-fn upstream_request_id(headers: &HeaderMap) -> Option<Word> {
+fn upstream_request_id(headers: &HeaderMap, reader: &obelus::Redactor) -> Option<Word> {
     let value = headers.get("request-id").or_else(|| headers.get("x-request-id"))?;
+    let value = Some(value).filter(|value| headers::is_clean(reader, value))?;
     Word::new(value.to_str().ok()?)
 }
 

@@ -114,6 +114,11 @@ fn read(reader: &Redactor, value: &HeaderValue) -> Result<Option<Vec<u8>>, Refus
     Ok((safe != value.as_bytes()).then_some(safe))
 }
 
+/// Whether nothing is found in a value.
+pub(crate) fn is_clean(reader: &Redactor, value: &HeaderValue) -> bool {
+    matches!(read(reader, value), Ok(None))
+}
+
 fn finding(name: &HeaderName) -> Refused {
     Refused::new(400, Why::Header, format!("{name} holds something personal or secret: leave it out"))
 }
@@ -126,15 +131,15 @@ fn is_traceparent(value: &[u8]) -> bool {
     lens == [2, 32, 16, 2] && parts.iter().all(|part| part.iter().all(is_digit))
 }
 
-/// The headers of the answer to the client, without those of its body.
-pub(crate) fn answered(upstream: &HeaderMap) -> HeaderMap {
+/// The headers of the answer to the client, without those of its body. One in which something is found stays here.
+pub(crate) fn answered(upstream: &HeaderMap, reader: &Redactor) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     for (name, value) in upstream {
         let is_listed = ANSWER.contains(&name.as_str())
             || ANSWER_BEGINNINGS.iter().any(|beginning| name.as_str().starts_with(beginning));
         let is_plain = value.len() <= ANSWER_VALUE_BYTES_MAX
             && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'@');
-        if is_listed && is_plain {
+        if is_listed && is_plain && is_clean(reader, value) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -239,11 +244,16 @@ mod tests {
             ("location", "https://example.com/"),
             ("content-length", "5"),
             ("request-id", "jenny@example.com"),
+            ("openai-version", "4242424242424242"),
+            ("openai-model", &["sk", "_live_", "0123456789abcdefABCDEFGH"].concat()),
+            ("anthropic-ratelimit-tokens-reset", "2026-01-31T12:00:00Z"),
         ]);
-        let mut names: Vec<_> = answered(&upstream).keys().map(|name| name.as_str().to_owned()).collect();
+        let mut names: Vec<_> =
+            answered(&upstream, &reader()).keys().map(|name| name.as_str().to_owned()).collect();
         names.sort_unstable();
         let wanted = [
             "anthropic-ratelimit-tokens-limit",
+            "anthropic-ratelimit-tokens-reset",
             "retry-after",
             "x-ratelimit-remaining-requests",
             "x-request-id",

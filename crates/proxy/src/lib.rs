@@ -22,6 +22,7 @@ mod core;
 mod decode;
 mod events;
 mod exchange;
+mod exposed;
 mod framing;
 mod guard;
 mod handler;

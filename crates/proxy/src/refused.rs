@@ -108,11 +108,20 @@ impl Refused {
     pub(crate) fn to_wire(&self) -> Refusal {
         let reason = match self.why {
             Why::Malformed => Reason::Malformed,
-            Why::Limit | Why::Rate | Why::Timeout | Why::Busy => Reason::Limit,
+            Why::Limit => Reason::Limit,
             Why::HostedTool => Reason::HostedTool,
             Why::Credential => Reason::Credential,
             Why::Sealed => Reason::Sealed,
-            _ => Reason::Unsupported,
+            Why::Unsupported => Reason::Unsupported,
+            Why::Unauthenticated | Why::Revoked => Reason::Unauthenticated,
+            Why::Forbidden => Reason::Forbidden,
+            Why::Route => Reason::Route,
+            Why::Rate => Reason::Rate,
+            Why::Timeout => Reason::Timeout,
+            Why::Header => Reason::Header,
+            Why::Upstream | Why::NoProviderKey => Reason::Upstream,
+            Why::Audit | Why::Vault | Why::Busy => Reason::Unavailable,
+            Why::Internal => Reason::Internal,
         };
         Refusal { status: self.status, reason, message: self.message.clone().into_owned() }
     }
@@ -148,5 +157,36 @@ impl From<Refusal> for Refused {
             _ => Why::Unsupported,
         };
         Refused::new(refusal.status, why, refusal.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_type_and_code_agree() {
+        for (status, why, open_ai, anthropic) in [
+            (401, Why::Unauthenticated, ("authentication_error", "invalid_api_key"), "authentication_error"),
+            (401, Why::Revoked, ("authentication_error", "invalid_api_key"), "authentication_error"),
+            (403, Why::Forbidden, ("permission_error", "forbidden"), "permission_error"),
+            (404, Why::Route, ("invalid_request_error", "unknown_url"), "not_found_error"),
+            (408, Why::Timeout, ("invalid_request_error", "timeout"), "invalid_request_error"),
+            (413, Why::Limit, ("invalid_request_error", "limit"), "request_too_large"),
+            (429, Why::Rate, ("rate_limit_error", "rate_limit_exceeded"), "rate_limit_error"),
+            (400, Why::Header, ("invalid_request_error", "header"), "invalid_request_error"),
+            (500, Why::Internal, ("server_error", "internal"), "api_error"),
+            (502, Why::Upstream, ("server_error", "upstream"), "api_error"),
+            (503, Why::Busy, ("server_error", "unavailable"), "overloaded_error"),
+            (504, Why::Timeout, ("server_error", "timeout"), "timeout_error"),
+        ] {
+            let refusal = Refused::new(status, why, "words").to_wire();
+            let body = |provider| -> serde_json::Value {
+                serde_json::from_slice(&refusal.body(provider, "r1")).unwrap()
+            };
+            let error = &body(Provider::OpenAi)["error"];
+            assert_eq!((&error["type"], &error["code"]), (&open_ai.0.into(), &open_ai.1.into()), "{why:?}");
+            assert_eq!(body(Provider::Anthropic)["error"]["type"], anthropic, "{why:?}");
+        }
     }
 }

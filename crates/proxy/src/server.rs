@@ -90,7 +90,7 @@ async fn connection(stream: TcpStream, core: &Arc<Core>, lifetime: Lifetime) {
     }
     let config = core.policy.load_full();
     let limits = config.config.limits;
-    let socket = Socket::new(stream, limits.header_bytes, limits.headers);
+    let socket = Socket::new(stream, limits.header_bytes, limits.headers, config.config.timeouts.stream_idle);
     let (fault, for_service) = (socket.fault(), Arc::clone(core));
     let service = service_fn(move |request: Request<Incoming>| {
         let (core, fault) = (Arc::clone(&for_service), Arc::clone(&fault));

@@ -3,11 +3,14 @@
 use crate::framing::{Fault, Framing};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 16 << 10;
@@ -28,6 +31,10 @@ pub(crate) struct Socket<T> {
     read: usize,
     state: State,
     fault: FaultCell,
+    /// How long the client may take nothing of what is written.
+    write_idle: Duration,
+    /// Until when it must take something, if it does not.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,10 +53,27 @@ impl<T> fmt::Debug for Socket<T> {
 }
 
 impl<T> Socket<T> {
-    pub(crate) fn new(io: T, header_bytes_max: usize, headers_max: usize) -> Socket<T> {
+    pub(crate) fn new(io: T, header_bytes_max: usize, headers_max: usize, write_idle: Duration) -> Socket<T> {
         let framing = Framing::new(header_bytes_max, headers_max);
         let fault = Arc::new(OnceLock::new());
-        Socket { io, framing, ready: Vec::new(), read: 0, state: State::Reading, fault }
+        let state = State::Reading;
+        Socket { io, framing, ready: Vec::new(), read: 0, state, fault, write_idle, stalled: None }
+    }
+
+    /// What came of a write; an error once the client has taken nothing for too long. Whoever never reads would
+    /// otherwise hold an answer, and the upstream's connection, for ever.
+    fn check_written(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let idle = self.write_idle;
+        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(idle))).as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Where a fault will stand.
@@ -113,7 +137,8 @@ impl<T: AsyncRead + Unpin> Read for Socket<T> {
 
 impl<T: AsyncWrite + Unpin> Write for Socket<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.check_written(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -133,6 +158,7 @@ impl<T: AsyncWrite + Unpin> Write for Socket<T> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.check_written(cx, written)
     }
 }

@@ -137,7 +137,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// To the head of the upstream's answer.
     pub response_header: Duration,
-    /// Between two pieces of an answer.
+    /// Between two pieces of an answer, also on their way to the client.
     pub stream_idle: Duration,
     /// For open requests once the process was told to end.
     pub drain: Duration,

@@ -162,3 +162,75 @@ async fn a_session_is_what_the_header_of_the_workflow_says() {
     assert_eq!(sidecar.send(&sidecar.chat("hello", &format!("X-Session: {long}\r\n"))).await.status, 400);
     assert!(!upstream.seen().concat().to_lowercase().contains("x-session"));
 }
+
+#[tokio::test]
+async fn a_workflow_of_certain_models_wants_one_named() {
+    let upstream = Upstream::echo().await;
+    let workflows = "workflows:\n  default: {models: ['gpt-*']}\n";
+    let sidecar = Sidecar::start(upstream.address, workflows).await;
+    let media = "Content-Type: application/json\r\n";
+    let ask = |body: &str| sidecar.post("/v1/responses", media, body.as_bytes());
+    let stored = r#"{"prompt":{"id":"pmpt_1"},"input":"hello"}"#;
+    let reply = sidecar.send(&ask(stored)).await;
+    assert!(reply.status == 403 && reply.body.contains("`model`"), "{reply:?}");
+    assert_eq!(sidecar.send(&ask(r#"{"model":"gpt-4o","input":"hello"}"#)).await.status, 200);
+    assert_eq!(upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_virtual_key_in_a_body_is_hidden_recorded_and_revoked() {
+    let upstream = Upstream::echo().await;
+    for profile in ["", "profiles:\n  default: {transform: label}\n"] {
+        let sidecar = Sidecar::start(upstream.address, profile).await;
+        let exposed = sidecar.new_key("default");
+        let secret = exposed.get(12..44).unwrap();
+        assert_eq!(sidecar.send(&with_key(&format!("X-Api-Key: {exposed}\r\n"))).await.status, 200);
+        let reply = sidecar.send(&sidecar.chat(&format!("my key is {exposed}, so"), "")).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert!(upstream.seen().iter().all(|seen| !seen.contains(secret)));
+        let id = virtual_key::parse(exposed.as_bytes()).unwrap();
+        let record = sidecar.record(|record| record["kind"] == "key_exposed").await;
+        assert_eq!(record["exposed_key"], id.as_str());
+        assert_ne!(record["actor"]["key"], id.as_str());
+        assert_eq!(sidecar.send(&with_key(&format!("X-Api-Key: {exposed}\r\n"))).await.status, 401);
+        assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 200, "the other key stays");
+        // It is of no use any more: to say it again is nothing new.
+        assert_eq!(sidecar.send(&sidecar.chat(&exposed, "")).await.status, 200);
+        let records = sidecar.records();
+        assert_eq!(records.iter().filter(|record| record["kind"] == "key_exposed").count(), 1);
+        assert!(!serde_json::to_string(&records).unwrap().contains(secret));
+    }
+}
+
+#[tokio::test]
+async fn more_virtual_keys_than_anybody_exposes_are_refused() {
+    let upstream = Upstream::echo().await;
+    let sidecar = Sidecar::start(upstream.address, "").await;
+    let keys: Vec<String> = (0..17).map(|_| sidecar.new_key("default")).collect();
+    let reply = sidecar.send(&sidecar.chat(&keys.join(" "), "")).await;
+    assert!(reply.status == 400 && reply.body.contains("\"credential\""), "{reply:?}");
+    assert!(!reply.body.contains(&keys[0]));
+    assert_eq!(upstream.seen(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_requests_of_a_day_outlive_the_process() {
+    let upstream = Upstream::echo().await;
+    let text = crate::support::yaml(upstream.address, "workflows:\n  default: {requests_per_day: 2}\n");
+    let folder = tempfile::tempdir().unwrap();
+    let (app, keys) = crate::support::app(&folder, &text).await;
+    let sidecar = Sidecar::run(app, keys, folder);
+    for _ in 0..2 {
+        assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 200);
+    }
+    let Sidecar { folder, key, signals, running, .. } = sidecar;
+    signals.send(obelus_proxy::Signal::Drain).await.unwrap();
+    wait(running).await.unwrap();
+    let (app, keys) = crate::support::app(&folder, &text).await;
+    let mut again = Sidecar::run(app, keys, folder);
+    assert_eq!(again.send(&again.chat("hello", "")).await.status, 200, "another key");
+    again.key = key;
+    // Unless a day begins just now.
+    assert_eq!(again.send(&again.chat("hello", "")).await.status, 429);
+    assert_eq!(upstream.seen().len(), 3);
+}

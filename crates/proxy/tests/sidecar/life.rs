@@ -112,7 +112,7 @@ async fn a_configuration_that_is_right_is_loaded_and_a_wrong_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_lets_cards_through_fails_its_test() {
+async fn a_rule_file_that_is_wrong_keeps_it_from_starting() {
     let upstream = Upstream::echo().await;
     let folder = tempfile::tempdir().unwrap();
     let rules = "name = \"loose\"\nversion = 1\n[[treatment]]\ncategory = \"card-number\"\n";

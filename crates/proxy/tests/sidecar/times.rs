@@ -79,3 +79,23 @@ async fn a_stream_that_goes_silent_ends_with_an_error() {
     assert!(reply.body.contains("\"error\""), "{reply:?}");
     wait(upstream.ended.acquire()).await.unwrap().forget();
 }
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_given_up() {
+    // More than all buffers on the way take.
+    let upstream = Upstream::start(|_| {
+        let piece = delta(&"words ".repeat(2000));
+        let mut acts = vec![Act::Send(events_head())];
+        acts.extend(std::iter::repeat_n(Act::Send(piece), 4000));
+        acts
+    })
+    .await;
+    let sidecar = Sidecar::start(upstream.address, "timeouts: {stream_idle_seconds: 1}\n").await;
+    let request =
+        sidecar.post("/v1/chat/completions", "Content-Type: application/json\r\n", &chat("hello", true));
+    let mut stream = TcpStream::connect(sidecar.data).await.unwrap();
+    stream.write_all(&request).await.unwrap();
+    let record = sidecar.record(|record| record["kind"] == "model_answer").await;
+    assert_eq!(record["outcome"], "cancelled", "{record}");
+    drop(stream);
+}

@@ -1,0 +1,50 @@
+//! Virtual keys that stand in a body. The engine hides them there; but whoever wrote them down has them elsewhere, too,
+//! so those that are ours are revoked.
+
+use crate::refused::{Refused, Why};
+use obelus_vault::virtual_key::{self, KeyId};
+use obelus_vault::{KeyFault, VirtualKeys};
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+/// How many different keys of one body are looked up. Nobody exposes more by mistake.
+const KEYS_MAX: usize = 16;
+
+/// Revokes the keys in a body that are accepted, and says which they are.
+///
+/// # Errors
+/// More keys than are looked up, or a store that does not answer: then it is not known that they are of no use.
+pub(crate) fn revoke(keys: &VirtualKeys, body: &[u8], now: SystemTime) -> Result<Vec<KeyId>, Refused> {
+    let mut found: BTreeSet<&[u8]> = BTreeSet::new();
+    for key in virtual_key::find_all(body) {
+        found.insert(key);
+        if found.len() > KEYS_MAX {
+            let message = format!("the request holds more than {KEYS_MAX} virtual keys: leave them out");
+            return Err(Refused::new(400, Why::Credential, message));
+        }
+    }
+    let mut revoked = Vec::new();
+    for key in found {
+        match keys.check(key, now) {
+            Ok(holder) => {
+                keys.revoke(&holder.id, now).map_err(|error| {
+                    tracing::error!(%error, "exposed virtual key");
+                    unknown()
+                })?;
+                tracing::warn!(key = %holder.id, "virtual key revoked: it stood in a request");
+                revoked.push(holder.id);
+            }
+            Err(KeyFault::Store(error)) => {
+                tracing::error!(%error, "exposed virtual key");
+                return Err(unknown());
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(revoked)
+}
+
+fn unknown() -> Refused {
+    let message = "the request holds a virtual key that cannot be looked up: leave it out, or try again";
+    Refused::new(503, Why::Vault, message).retry_after(1)
+}
