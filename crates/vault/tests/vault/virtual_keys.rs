@@ -289,3 +289,32 @@ fn of_many_rotations_at_once_one_succeeds() {
     assert_eq!(rotated.iter().filter(|is_ok| **is_ok).count(), 1);
     assert_eq!(keys.list().unwrap().len(), 2);
 }
+
+#[test]
+fn requests_are_counted_by_day_and_key() {
+    over_each_store(|keys, clock| {
+        let one = keys.create(&request(), clock.now()).unwrap().id();
+        let other = keys.create(&request(), clock.now()).unwrap().id();
+        keys.add_requests(7, &[(one, 2), (other, 1)]).unwrap();
+        keys.add_requests(7, &[(one, 3)]).unwrap();
+        let mut counts = keys.requests(7).unwrap();
+        counts.sort_unstable();
+        let mut expected = [(one, 5), (other, 1)];
+        expected.sort_unstable();
+        assert_eq!(counts, expected);
+        keys.add_requests(8, &[(one, 1)]).unwrap();
+        assert_eq!((keys.requests(7).unwrap(), keys.requests(8).unwrap()), (Vec::new(), vec![(one, 1)]));
+    });
+}
+
+#[test]
+fn a_file_without_counts_of_requests_gets_them() {
+    let place = Place::new();
+    drop(place.store());
+    rusqlite::Connection::open(place.path()).unwrap().execute_batch("DROP TABLE requests").unwrap();
+    let keys = VirtualKeys::new(place.store());
+    let id = keys.create(&request(), place.clock.now()).unwrap().id();
+    keys.add_requests(7, &[(id, 2)]).unwrap();
+    drop(keys);
+    assert_eq!(VirtualKeys::new(place.store()).requests(7).unwrap(), [(id, 2)]);
+}
