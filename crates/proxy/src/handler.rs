@@ -12,6 +12,7 @@ use crate::headers::{self, ANTHROPIC_VERSION, REQUEST_ID, X_API_KEY};
 use crate::memory::Lease;
 use crate::open::{Stop, Ticket};
 use crate::policy::{Grant, Target};
+use crate::reader::Reader;
 use crate::refused::{Refused, Why};
 use crate::socket::FaultCell;
 use crate::upstream::Outgoing;
@@ -223,9 +224,9 @@ async fn redact(
         #[cfg(test)]
         crate::tests::trip(&body);
         let body = decode(coding, body, bytes_max, &mut lease)?;
-        let facts = grant.wire.inspect(route, &body)?;
-        let model = match facts.model {
-            Some(model) => Some(allowed_model(&model, &grant, &policy.reader)?),
+        let admitted = grant.wire.admit(route, &body)?;
+        let model = match admitted.facts().model.as_deref() {
+            Some(model) => Some(allowed_model(model, &grant, &policy.reader)?),
             None => {
                 check_no_model(&grant)?;
                 None
@@ -234,7 +235,7 @@ async fn redact(
         if !lease.grow(body.len()) {
             return Err(body::no_memory());
         }
-        let redacted = grant.wire.request(route, &body, &scope)?;
+        let redacted = admitted.redact(&scope)?;
         let exposed = exposed::revoke(&keys, &body, SystemTime::now())?;
         Ok((redacted, model, Read { bytes: body.len(), lease, exposed }))
     });
@@ -459,8 +460,8 @@ fn session<'a>(workflow: &crate::config::Workflow, headers: &'a HeaderMap) -> Re
 }
 
 /// The model, if the workflow allows it and it is a name and nothing else.
-fn allowed_model(model: &str, grant: &Grant, reader: &obelus::Redactor) -> Result<Word, Refused> {
-    let is_clean = reader.redact(model.as_bytes()).is_ok_and(|safe| safe == model.as_bytes());
+fn allowed_model(model: &str, grant: &Grant, reader: &Reader) -> Result<Word, Refused> {
+    let is_clean = matches!(reader.read(model.as_bytes()), Ok(None));
     let word = Word::new(model).filter(|_| is_clean);
     let word = word.ok_or_else(|| Refused::new(400, Why::Malformed, "`model` is no name of a model"))?;
     if grant.workflow.allows_model(model) {
@@ -486,7 +487,7 @@ fn guessed_provider(request: &Request<Incoming>) -> Provider {
     if is_anthropic { Provider::Anthropic } else { Provider::OpenAi }
 }
 
-fn upstream_request_id(headers: &HeaderMap, reader: &obelus::Redactor) -> Option<Word> {
+fn upstream_request_id(headers: &HeaderMap, reader: &crate::reader::Reader) -> Option<Word> {
     let value = headers.get("request-id").or_else(|| headers.get("x-request-id"))?;
     let value = Some(value).filter(|value| headers::is_clean(reader, value))?;
     Word::new(value.to_str().ok()?)

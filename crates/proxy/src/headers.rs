@@ -1,9 +1,9 @@
 //! Which headers and parameters may pass, in both directions. What is not listed stays here.
 
+use crate::reader::Reader;
 use crate::refused::{Refused, Why};
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
-use obelus::Redactor;
 use obelus_wire::Route;
 
 /// The request's id, on every answer.
@@ -83,7 +83,7 @@ pub(crate) fn single<'a>(
 }
 
 /// The headers of the request to the upstream, without its credential and its host.
-pub(crate) fn forwarded(client: &HeaderMap, reader: &Redactor) -> Result<HeaderMap, Refused> {
+pub(crate) fn forwarded(client: &HeaderMap, reader: &Reader) -> Result<HeaderMap, Refused> {
     let mut headers = HeaderMap::with_capacity(8);
     for name in READ {
         for value in client.get_all(&name) {
@@ -108,14 +108,12 @@ pub(crate) fn forwarded(client: &HeaderMap, reader: &Redactor) -> Result<HeaderM
 }
 
 /// The value without what was found in it; nothing if it may pass as it is.
-fn read(reader: &Redactor, value: &HeaderValue) -> Result<Option<Vec<u8>>, Refused> {
-    let safe = reader.redact(value.as_bytes());
-    let safe = safe.or(Err(Refused::new(400, Why::Malformed, "a header is no text in UTF-8")))?;
-    Ok((safe != value.as_bytes()).then_some(safe))
+fn read(reader: &Reader, value: &HeaderValue) -> Result<Option<Vec<u8>>, Refused> {
+    reader.read(value.as_bytes()).or(Err(Refused::new(400, Why::Malformed, "a header is no text in UTF-8")))
 }
 
 /// Whether nothing is found in a value.
-pub(crate) fn is_clean(reader: &Redactor, value: &HeaderValue) -> bool {
+pub(crate) fn is_clean(reader: &Reader, value: &HeaderValue) -> bool {
     matches!(read(reader, value), Ok(None))
 }
 
@@ -132,7 +130,7 @@ fn is_traceparent(value: &[u8]) -> bool {
 }
 
 /// The headers of the answer to the client, without those of its body. One in which something is found stays here.
-pub(crate) fn answered(upstream: &HeaderMap, reader: &Redactor) -> HeaderMap {
+pub(crate) fn answered(upstream: &HeaderMap, reader: &Reader) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     for (name, value) in upstream {
         let is_listed = ANSWER.contains(&name.as_str())
@@ -147,7 +145,7 @@ pub(crate) fn answered(upstream: &HeaderMap, reader: &Redactor) -> HeaderMap {
 }
 
 /// The query that passes, with its question mark, and whether something was dropped.
-pub(crate) fn query(route: Route, query: &str, reader: &Redactor) -> Result<(String, bool), Refused> {
+pub(crate) fn query(route: Route, query: &str, reader: &Reader) -> Result<(String, bool), Refused> {
     let known: &[&str] = match route {
         Route::Models => &MODELS_PARAMETERS,
         Route::Messages | Route::CountTokens => &MESSAGES_PARAMETERS,
@@ -161,8 +159,8 @@ pub(crate) fn query(route: Route, query: &str, reader: &Redactor) -> Result<(Str
             continue;
         }
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-        let safe = reader.redact(value.as_bytes()).ok().filter(|safe| safe == value.as_bytes());
-        if value.len() > PARAMETER_BYTES_MAX || !value.bytes().all(is_plain) || safe.is_none() {
+        let is_clean = matches!(reader.read(value.as_bytes()), Ok(None));
+        if value.len() > PARAMETER_BYTES_MAX || !value.bytes().all(is_plain) || !is_clean {
             return Err(Refused::new(
                 400,
                 Why::Header,
@@ -178,10 +176,9 @@ pub(crate) fn query(route: Route, query: &str, reader: &Redactor) -> Result<(Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use obelus::Format;
 
-    fn reader() -> Redactor {
-        Redactor::builder().format(Format::Text).build().unwrap()
+    fn reader() -> Reader {
+        Reader::new().unwrap()
     }
 
     fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {

@@ -34,6 +34,7 @@ mod open;
 mod policy;
 mod process;
 mod rate;
+mod reader;
 mod refused;
 mod server;
 mod socket;

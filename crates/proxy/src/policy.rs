@@ -1,9 +1,9 @@
 //! A configuration, compiled: what requests are judged by. One request uses one from start to end.
 
 use crate::config::{Config, ConfigError, Env, MediaPolicy, Profile, Source, Upstream, Workflow};
+use crate::reader::Reader;
 use crate::upstream::Client;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use obelus::{Format, Redactor};
 use obelus_audit::Word;
 use obelus_wire::{Provider, Wire};
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ pub(crate) struct Policy {
     /// The names of configuration and rules together.
     pub(crate) version: Word,
     /// Reads headers and parameters.
-    pub(crate) reader: Redactor,
+    pub(crate) reader: Reader,
     pub(crate) client: Client,
     grants: HashMap<String, Arc<Grant>>,
 }
@@ -100,10 +100,9 @@ impl Policy {
             };
             grants.insert(name.clone(), Arc::new(grant));
         }
-        let reader = Redactor::builder().format(Format::Text).build();
         Ok(Policy {
             version: Word::hex(digest.finalize().get(..VERSION_BYTES).unwrap_or_default()),
-            reader: reader.map_err(|error| ConfigError::new(error.to_string()))?,
+            reader: Reader::new().map_err(|error| ConfigError::new(error.to_string()))?,
             client: Client::new(&config.timeouts)?,
             config: config.clone(),
             grants,
