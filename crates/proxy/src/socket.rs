@@ -5,6 +5,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -91,14 +92,14 @@ impl<T: AsyncRead + Unpin> Socket<T> {
     /// Reads until something may go on, the client ends, or a fault shows. What came before a fault goes on.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // The buffer is on the stack, so that an idle connection holds none.
-        let mut buffer = [0; READ_BYTES];
+        let mut buffer = [MaybeUninit::uninit(); READ_BYTES];
         while self.ready.is_empty() {
             match self.state {
                 State::Reading => {}
                 State::Quiet => return Poll::Pending,
                 State::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
             }
-            let mut chunk = ReadBuf::new(&mut buffer);
+            let mut chunk = ReadBuf::uninit(&mut buffer);
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut chunk))?;
             if chunk.filled().is_empty() {
                 break;
