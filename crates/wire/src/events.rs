@@ -51,6 +51,8 @@ struct State {
     sequence: Option<u64>,
     /// Whether events say their type in a line of its own.
     has_kinds: bool,
+    /// How the last event was, if the next one may be the same but for its piece.
+    usual: Option<pieces::Usual>,
 }
 
 /// What a lane held when it ended, as the body of a JSON string or as plain text, and how it leaves.

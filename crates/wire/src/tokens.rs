@@ -26,14 +26,14 @@ pub(crate) enum Mode {
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
     /// By category, in the order of [`Category::ALL`].
-    found: Vec<u64>,
+    found: [u64; Category::ALL.len()],
     /// Those where a token stayed or became its value.
-    spared: Vec<u64>,
+    spared: [u64; Category::ALL.len()],
 }
 
 impl Default for Tally {
     fn default() -> Tally {
-        Tally { found: vec![0; Category::ALL.len()], spared: vec![0; Category::ALL.len()] }
+        Tally { found: [0; Category::ALL.len()], spared: [0; Category::ALL.len()] }
     }
 }
 
@@ -51,7 +51,12 @@ impl Tally {
         }
     }
 
-    /// Whether anything was found that was no token.
+    /// Whether nothing was found at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.iter().all(|found| *found == 0)
+    }
+
+    /// Whether nothing was found but tokens.
     pub(crate) fn is_clean(&self) -> bool {
         self.found.iter().zip(&self.spared).all(|(found, spared)| found <= spared)
     }

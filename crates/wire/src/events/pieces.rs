@@ -67,6 +67,25 @@ struct Piece {
     part: usize,
 }
 
+/// An event that carries one piece of one lane and in which nothing else was found. The next one is mostly the same but
+/// for the piece: then all around it is text that was read already, and has the same structure.
+pub(super) struct Usual {
+    /// The data up to the piece, its quotation mark included, and from the other one on.
+    before: Vec<u8>,
+    behind: Vec<u8>,
+    place: Place,
+    field: Vec<u8>,
+}
+
+impl Usual {
+    /// The piece of an event that is the same but for that. One with escapes is not looked at: its end is not known.
+    fn piece<'d>(&self, doc: &'d [u8]) -> Option<&'d [u8]> {
+        let piece = doc.strip_prefix(self.before.as_slice())?.strip_suffix(self.behind.as_slice())?;
+        let is_plain = piece.iter().all(|byte| *byte >= b' ' && !matches!(byte, b'"' | b'\\'));
+        (is_plain && std::str::from_utf8(piece).is_ok()).then_some(piece)
+    }
+}
+
 /// Which lanes an event ends: those at a place, or of them those of one field.
 #[derive(Eq, PartialEq)]
 struct End {
@@ -93,6 +112,10 @@ impl Event<'_> {
         state: &mut State,
         out: &mut Vec<u8>,
     ) -> Result<Option<Vec<u8>>, Refusal> {
+        if let Some(read) = self.read_usual(doc, state)? {
+            return Ok(read);
+        }
+        state.usual = None;
         let reader = &self.wire.events;
         let index = Index::read(&reader.table, &self.wire.lex, doc, true)
             .map_err(|unreadable| Side::Answer.unreadable(unreadable))?;
@@ -131,7 +154,9 @@ impl Event<'_> {
         self.end_lanes(&data, &pieces, &mut parts, state, out)?;
         parts.extend(data.renumbered(state).map(|part| (Mark::Sequence, part)));
         parts.sort_by_key(|(_, part)| part.span.start);
+        let usual = data.usual(&mut pieces, &parts);
         let read = reading.join(reader, doc, parts)?;
+        state.usual = usual.filter(|_| reading.tally().is_empty());
         state.tally.add(reading.tally());
         for what in reading.unread() {
             if !state.unread.contains(what) {
@@ -140,6 +165,24 @@ impl Event<'_> {
         }
         state.sequence = state.sequence.map(|number| number.saturating_add(1));
         Ok((read != doc).then_some(read))
+    }
+
+    /// Reads data that is the same as that of the event before, but for the piece of the same lane. Nothing if it is
+    /// another; then nothing was done. Otherwise the data if it changed.
+    #[expect(clippy::option_option, reason = "the outer one says whether it was read at all")]
+    fn read_usual(&self, doc: &[u8], state: &mut State) -> Result<Option<Option<Vec<u8>>>, Refusal> {
+        let State { usual: Some(usual), lanes, .. } = state else { return Ok(None) };
+        let Some(piece) = usual.piece(doc) else { return Ok(None) };
+        let lane = lanes.iter_mut().find(|lane| lane.place == usual.place && lane.field == usual.field);
+        let Some(lane) = lane else { return Ok(None) };
+        let mut read = Vec::with_capacity(doc.len() + 16);
+        read.extend_from_slice(&usual.before);
+        lane.push(piece, self.means(), &mut read)?;
+        read.extend_from_slice(&usual.behind);
+        let place = usual.place;
+        state.note_spot(place, 0);
+        state.sequence = state.sequence.map(|number| number.saturating_add(1));
+        Ok(Some((read != doc).then_some(read)))
     }
 
     /// Sound as base64, in pieces.
@@ -277,6 +320,20 @@ impl<'d> Data<'d> {
         let mut data = Data { doc, index, kind: Vec::new() };
         data.kind = data.root(Mark::Type).and_then(|item| text_of(doc, item)).unwrap_or_default();
         data
+    }
+
+    /// What the next event is compared with, if this one has a single part, which is the piece of a lane, and says
+    /// nothing that is noted: no number, no tool, no end, and that nobody looks through the piece.
+    fn usual(&self, pieces: &mut Vec<Piece>, parts: &[(Mark, Part)]) -> Option<Usual> {
+        let ([(_, part)], [_]) = (parts, pieces.as_slice()) else { return None };
+        let is_noted = |item: &Item<Mark>| matches!(item.mark, Mark::Sequence | Mark::Tool);
+        if self.index.items.iter().any(is_noted) || !self.ends().is_empty() {
+            return None;
+        }
+        let (place, field) =
+            pieces.pop().map(|piece| piece.lane).filter(|(place, field)| !manner(place, field).1)?;
+        let (before, behind) = (&self.doc[..part.span.start + 1], &self.doc[part.span.end - 1..]);
+        Some(Usual { before: before.to_vec(), behind: behind.to_vec(), place, field })
     }
 
     /// The value with that mark among the event's own members.

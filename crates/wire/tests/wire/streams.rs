@@ -262,3 +262,87 @@ fn lanes_and_the_rest_of_an_event_change_together() {
     let expected = json!({"a": "[card-number]", "choices": [{"index": 0, "note": "[email]", "delta": {"content": "[card-number] and the rest", "x": "the small text"}, "logprobs": null, "finish_reason": "stop"}], "z": [1, {"email": "[email]"}]});
     assert_eq!(serde_json::from_str::<Value>(&data[0]).unwrap(), expected);
 }
+
+/// Events like the one before are read faster; a space more in every second one has each read as if it were the first.
+#[test]
+fn an_event_like_the_one_before_reads_as_any_other() {
+    let rig = Rig::new();
+    let token = rig.email();
+    let (head, tail) = token.split_at(14);
+    let pieces = [
+        "one",
+        " two",
+        "",
+        " 4242 4242",
+        " 4242 4242",
+        " \"quoted\"",
+        " é",
+        "\u{1f600}\\",
+        " mail ",
+        head,
+        tail,
+        " jenny",
+        "@example.com",
+        " {\"a\":1}",
+        " end",
+    ];
+    for (route, write) in [
+        (Route::ChatCompletions, (|piece| chat(0, piece)) as fn(&str) -> String),
+        (Route::Messages, |piece| {
+            event(
+                &json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}),
+            )
+        }),
+        (Route::Messages, |piece| {
+            event(
+                &json!({"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": piece.replace(|sign: char| !sign.is_ascii_lowercase(), "")}}),
+            )
+        }),
+        (Route::Responses, |piece| {
+            event(
+                &json!({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0, "delta": piece}),
+            )
+        }),
+    ] {
+        let same: Vec<String> = pieces.iter().map(|piece| write(piece)).collect();
+        let spaced = |(at, event): (usize, &String)| match at % 2 {
+            0 => event.clone(),
+            _ => event.replacen("data: {", "data: { ", 1),
+        };
+        let other: Vec<String> = same.iter().enumerate().map(spaced).collect();
+        assert_ne!(same, other);
+        let [same, other] =
+            [same, other].map(|events| rig.stream(route, &[events.concat().as_bytes()]).unwrap());
+        assert_eq!(same, other.replace("{ ", "{"));
+    }
+}
+
+#[test]
+fn what_is_new_around_a_piece_is_read() {
+    let rig = Rig::new();
+    let one = chat(0, "word");
+    let note = one.replace("\"m\"", &format!("\"m\",\"note\":\"{EMAIL}\""));
+    for (changed, value, label) in
+        [(one.replace("chatcmpl-1", CARD), CARD, "[card-number]"), (note, EMAIL, "[email]")]
+    {
+        assert!(changed.contains(value));
+        let stream = [one.as_str(), &one, &changed].concat();
+        let read = rig.stream(Route::ChatCompletions, &[stream.as_bytes()]).unwrap();
+        assert!(!read.contains(value) && read.contains(label), "{read}");
+        assert_eq!(joined(&read)["0 content"], "wordwordword");
+    }
+    // A piece that ends its string, and one more member.
+    let more = one.replace("word", &format!("\",\"refusal\":\"{EMAIL}"));
+    let stream = [one.as_str(), &more, &one].concat();
+    let read = rig.stream(Route::ChatCompletions, &[stream.as_bytes()]).unwrap();
+    let lanes = joined(&read);
+    assert_eq!((lanes["0 content"].as_str(), lanes["0 refusal"].as_str()), ("wordword", "[email]"));
+    let mut broken = [one.as_bytes(), one.as_bytes()].concat();
+    let at = broken.windows(4).rposition(|window| window == b"word").unwrap();
+    broken[at] = 0xff;
+    let refusal = rig.stream(Route::ChatCompletions, &[&broken]).unwrap_err();
+    assert_eq!(refusal.reason, Reason::Malformed);
+    let twice = one.replace("word", "\",\"content\":\"word");
+    let refusal = rig.stream(Route::ChatCompletions, &[one.as_bytes(), twice.as_bytes()]).unwrap_err();
+    assert_eq!(refusal.reason, Reason::Malformed);
+}
