@@ -134,8 +134,9 @@ impl Scope {
     fn with_values(&self, text: &[u8]) -> Option<Option<Zeroizing<Vec<u8>>>> {
         let mut out: Option<Zeroizing<Vec<u8>>> = None;
         let (mut copied, mut at) = (0, 0);
-        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-            let Some((name, len)) = TokenName::begins(rest) else {
+        while let Some(begin) = text.get(at..).and_then(begin_of_token) {
+            at += begin;
+            let Some((name, len)) = text.get(at..).and_then(TokenName::begins) else {
                 at += 1;
                 continue;
             };
@@ -243,6 +244,12 @@ impl Scope {
             memory.add(*name, Arc::clone(value), expires, true);
         }
     }
+}
+
+/// Where a token can begin next: most values hold none, and none of its first sign.
+fn begin_of_token(text: &[u8]) -> Option<usize> {
+    let first = obelus::token::PREFIX.first()?;
+    text.iter().position(|byte| byte == first)
 }
 
 /// Appends as long as the whole is no longer than a value may be.

@@ -153,7 +153,16 @@ pub(crate) fn digest(key: &[u8]) -> [u8; 32] {
 }
 
 fn is_sign(byte: &u8) -> bool {
-    SIGNS.contains(byte)
+    const IS_SIGN: [bool; 256] = {
+        let mut is_sign = [false; 256];
+        let mut at = 0;
+        while at < SIGNS.len() {
+            is_sign[SIGNS[at] as usize] = true;
+            at += 1;
+        }
+        is_sign
+    };
+    IS_SIGN[usize::from(*byte)]
 }
 
 /// Eight signs for five bytes.
