@@ -367,6 +367,12 @@ fn answer_kind(status: StatusCode, headers: &HeaderMap) -> Result<AnswerKind, Re
     if status.is_redirection() {
         return refuse("the upstream redirects, which is not followed: check its url");
     }
+    if status == StatusCode::UNAUTHORIZED {
+        // It would tell the client that its own key is wrong, and may quote the end of the provider's.
+        return refuse(
+            "the provider does not accept the sidecar's key: whoever runs the sidecar must set another",
+        );
+    }
     let is_coded = headers.get_all(CONTENT_ENCODING).iter().any(|value| value != "identity");
     if is_coded {
         return refuse("the upstream's answer is compressed, although that was not asked for");

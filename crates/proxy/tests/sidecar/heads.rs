@@ -147,6 +147,14 @@ async fn answers_that_cannot_be_read_do_not_pass() {
 }
 
 #[tokio::test]
+async fn that_the_provider_refuses_the_sidecars_key_is_no_fault_of_the_clients() {
+    let body = r#"{"error":{"message":"Incorrect API key provided: ****uartz","code":"invalid_api_key"}}"#;
+    let (status, _, body) = answered("401 Unauthorized\r\nContent-Type: application/json", body).await;
+    assert_eq!(status, 502);
+    assert!(!body.contains("uartz") && body.contains("the sidecar's key"), "{body}");
+}
+
+#[tokio::test]
 async fn errors_of_the_provider_are_read_like_answers() {
     let body = r#"{"error":{"message":"no account jenny@example.com","type":"x"}}"#;
     let head = "429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 7\r\nX-Request-Id: req_1\r\n\
