@@ -38,6 +38,10 @@ impl Sink for Tokens {
     }
 
     fn surrogate(&mut self, _: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        // As who keeps values must not keep this one.
+        if category == Category::CardCvc {
+            return false;
+        }
         if self.restores {
             let known = self.values.get(value);
             out.extend_from_slice(known.map_or(b"", Vec::as_slice));
@@ -60,6 +64,9 @@ impl Sink for Tokens {
 fn build(format: Format) -> Redactor {
     let mut builder = Redactor::builder();
     builder.format(format).transform(Transform::Token);
+    if format != Format::Json {
+        return builder.build().expect("the defaults are sound");
+    }
     builder.position("/tools/*/schema", Reading::Text).position("/*/id", Reading::Exempt);
     builder.position("/tools/*/name", Reading::Exempt).position("/usage", Reading::Exempt);
     builder.build().expect("the positions are paths")
@@ -192,6 +199,35 @@ fn a_path_that_is_none_is_refused() {
         error.as_deref(),
         Some("`tools` is no path of a position: write `/`, then names and `*` with `/` between")
     );
+}
+
+#[test]
+fn positions_of_what_is_no_json_are_refused() {
+    for format in [Format::Text, Format::Form, Format::Multipart] {
+        let built = Redactor::builder().format(format).position("/tools", Reading::Text).build();
+        assert!(built.is_err_and(|error| error.to_string().contains("leave them out")));
+    }
+}
+
+#[test]
+fn no_path_holds_what_a_sink_gives_back() {
+    let tokens = redacted(&JSON, r#"{"jenny@example.com":{"to":"a@example.com"}}"#);
+    let input = tokens.output.clone();
+    let back = read(&JSON, Tokens { restores: true, ..tokens }, &input, &[]);
+    assert!(back.output.starts_with(br#"{"jenny@example.com""#));
+    let paths: Vec<&str> = back.found.iter().map(|(path, ..)| path.as_str()).collect();
+    assert_eq!(paths, ["/[token-like]", "/[token-like]/to"]);
+}
+
+#[test]
+fn names_come_back_as_they_were_and_never_become_one() {
+    let input = r#"{"ｊenny@example.com":1,"a@example.com cvc 123":2,"a@example.com cvc 456":3}"#;
+    let tokens = redacted(&JSON, input);
+    let output = String::from_utf8(tokens.output.clone()).expect("the output is text");
+    let names: Vec<&str> = output.split('"').skip(1).step_by(2).collect();
+    assert_eq!(names.len(), 3);
+    assert!(names[1] != names[2] && !output.contains("@example"), "{output}");
+    assert!(restored(&JSON, tokens).starts_with(r#"{"ｊenny@example.com":1,"#));
 }
 
 /// How far the output lags behind, at most, while `text` comes sign by sign as the body of a string.

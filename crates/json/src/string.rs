@@ -16,7 +16,25 @@ pub fn unescape(arch: Arch, body: &[u8], text: &mut Vec<u8>, map: &mut OffsetMap
     arch.unescape(body, text, map);
 }
 
-/// The same, eight bytes at a time: what runs where blocks do not pay, and their specification.
+/// Appends `text` as the body of a JSON string, with no more escapes than RFC 8259 asks for.
+pub fn escape(text: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => {
+                out.extend_from_slice(b"\\u00");
+                out.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+            }
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// As [`unescape`], eight bytes at a time: what runs where blocks do not pay, and their specification.
 pub(crate) fn unescape_pieces(body: &[u8], text: &mut Vec<u8>, map: &mut OffsetMap) {
     // Decoded text is never longer than its source; a piece may be written a little beyond its end.
     text.resize(body.len() + PIECE, 0);
@@ -61,7 +79,7 @@ pub(crate) fn decode_escape(
     text_at: usize,
     map: &mut OffsetMap,
 ) -> (usize, usize) {
-    let (len, character) = escape(&body[at..]);
+    let (len, character) = read_escape(&body[at..]);
     let mut bytes = [0; 4];
     let decoded = match character {
         Some(character) => character.encode_utf8(&mut bytes).as_bytes(),
@@ -118,7 +136,7 @@ pub fn count_chars(body: &[u8]) -> u64 {
     while let Some(skip) = next_backslash(&body[at..]) {
         count += leading_bytes(&body[at..at + skip]);
         at += skip;
-        let (len, character) = escape(&body[at..]);
+        let (len, character) = read_escape(&body[at..]);
         count += match character {
             Some(_) => 1,
             None => leading_bytes(&body[at..at + len]),
@@ -134,7 +152,7 @@ fn leading_bytes(text: &[u8]) -> u64 {
 }
 
 /// The length of what begins with a backslash, and the character it stands for; none if it is no escape.
-fn escape(rest: &[u8]) -> (usize, Option<char>) {
+fn read_escape(rest: &[u8]) -> (usize, Option<char>) {
     let character = match rest.get(1) {
         Some(b'"') => '"',
         Some(b'\\') => '\\',

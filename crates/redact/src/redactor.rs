@@ -351,6 +351,9 @@ impl Builder {
             return Err(BuildError(BuildErrorKind::NoRule));
         }
         let rules = Rules::new(&detectors, &fields);
+        if !self.positions.is_empty() && (self.format.is_form() || self.format == Format::Text) {
+            return Err(BuildError(BuildErrorKind::PositionsOfText));
+        }
         let mut positions = Positions::default();
         for (path, reading) in &self.positions {
             positions.add(path, *reading)?;
@@ -399,6 +402,7 @@ enum BuildErrorKind {
     ShortHashKey,
     UnknownDetector(String),
     Position(String),
+    PositionsOfText,
 }
 
 impl BuildError {
@@ -432,6 +436,9 @@ impl fmt::Display for BuildError {
             }
             BuildErrorKind::Position(path) => {
                 write!(f, "`{path}` is no path of a position: write `/`, then names and `*` with `/` between")
+            }
+            BuildErrorKind::PositionsOfText => {
+                f.write_str("positions are places in JSON, and the format is another: leave them out")
             }
             BuildErrorKind::NoHashKey => f.write_str("hashes need a key, and none is given"),
             BuildErrorKind::ShortHashKey => {

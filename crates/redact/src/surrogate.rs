@@ -32,22 +32,14 @@ pub(crate) fn render(
     }
 }
 
-/// Escapes `bytes[from..]` for a JSON string, as little as RFC 8259 asks for.
+/// Escapes `bytes[from..]` for a JSON string.
 fn escape(bytes: &mut Vec<u8>, from: usize) {
     let needs = |byte: &u8| matches!(byte, 0..=0x1F | b'"' | b'\\');
     if !bytes[from..].iter().any(needs) {
         return;
     }
-    for byte in bytes.split_off(from) {
-        match byte {
-            b'"' | b'\\' => bytes.extend_from_slice(&[b'\\', byte]),
-            b'\n' => bytes.extend_from_slice(b"\\n"),
-            b'\r' => bytes.extend_from_slice(b"\\r"),
-            b'\t' => bytes.extend_from_slice(b"\\t"),
-            0..=0x1F => bytes.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            _ => bytes.push(byte),
-        }
-    }
+    let text = bytes.split_off(from);
+    obelus_json::string::escape(&text, bytes);
 }
 
 #[cfg(test)]

@@ -485,7 +485,7 @@ fn lead(source: &[u8]) -> Lead {
 }
 
 /// The text of a part of a string body, or of text without escapes.
-fn decoded(arch: Arch, source: &[u8], plain: bool) -> Cow<'_, [u8]> {
+pub(crate) fn decoded(arch: Arch, source: &[u8], plain: bool) -> Cow<'_, [u8]> {
     if plain || !source.contains(&b'\\') {
         return source.into();
     }

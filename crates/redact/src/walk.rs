@@ -10,6 +10,7 @@ use crate::positions::{Reading, Spot};
 use crate::redactor::Compiled;
 use crate::rules::RuleIx;
 use crate::surrogate;
+use crate::value::decoded;
 use obelus_detect::{Carry, Piece};
 use obelus_fields::{Name, ObjectType, Place, Reason, Subtree, Verdict};
 use obelus_json::filter::Extra;
@@ -188,23 +189,24 @@ impl Walk<'_, '_> {
         bytes.clear();
         let mut redacted = Vec::new();
         let mut text_done = 0;
+        let mut is_numbered = false;
         for at in 0..self.scratch.matches.len() {
             let Scratch { view, matches, bytes, .. } = &mut *self.scratch;
             let found = matches[at];
-            let decoded = view.text(name);
-            redacted.extend_from_slice(&decoded[text_done..found.start]);
+            redacted.extend_from_slice(&view.text(name)[text_done..found.start]);
             text_done = found.end;
             bytes.clear();
             let category = self.out.rules.get(found.rule).category;
             if self.compiled.transforms.is_token(category) {
-                let value = view.text(name)[found.start..found.end].to_vec();
+                let value = &name[view.start(found.start)..view.end(found.end)];
+                let value = decoded(self.compiled.arch, value, false);
                 surrogate::render(self.compiled, self.out, self.nesting, (found.rule, &value), bytes);
             } else {
                 bytes.extend_from_slice(category.label().as_bytes());
             }
             let is_label = *bytes == category.label().as_bytes();
-            if at == 0
-                && is_label
+            if is_label
+                && !std::mem::replace(&mut is_numbered, true)
                 && let Some(top) = self.state.frames.top_mut()
             {
                 top.names_redacted += 1;
@@ -213,7 +215,8 @@ impl Walk<'_, '_> {
                     bytes.extend_from_slice(format!("-{}]", top.names_redacted).as_bytes());
                 }
             }
-            redacted.extend_from_slice(bytes);
+            // What the sink says in place of a name may be a value, which no path holds.
+            redacted.extend_from_slice(if is_label { bytes } else { category.label().as_bytes() });
             let span = Span {
                 start: self.source.start(body.start + view.start(found.start)),
                 end: self.source.end(body.start + view.end(found.end)),
