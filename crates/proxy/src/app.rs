@@ -77,10 +77,8 @@ impl App {
         let started =
             Record { policy_version: Some(core.policy.load().version.clone()), ..Record::new(Kind::Started) };
         if core.record(&started).is_err() {
-            return Err(StartError::Config(ConfigError::new(format!(
-                "{}: the audit cannot be written",
-                config.audit.display()
-            ))));
+            let told = std::io::Error::other("the log says why");
+            return Err(StartError::Io(config.audit.display().to_string(), "write the audit", told));
         }
         Ok(App { core, data, admin, config_path, env })
     }

@@ -106,8 +106,9 @@ impl<B> EventBody<B> {
     fn finished(&mut self) -> Step {
         match self.read(|events, out| events.finish(out)) {
             Ok(out) => {
+                let out = self.leaving(out);
                 self.end(Outcome::Completed, None);
-                Step::Out(self.leaving(out))
+                Step::Out(out)
             }
             Err((refused, out)) => self.failed(&refused, Outcome::Failed, out),
         }
@@ -125,8 +126,12 @@ impl<B> EventBody<B> {
             told
         });
         out.extend(told.unwrap_or_default());
+        if let Some(ending) = &self.ending {
+            ending.core().metrics.refusal(refused.why);
+        }
+        let out = self.leaving(out);
         self.end(outcome, Some(refused.why));
-        Step::Out(self.leaving(out))
+        Step::Out(out)
     }
 
     fn end(&mut self, outcome: Outcome, why: Option<Why>) {

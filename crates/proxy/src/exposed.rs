@@ -10,11 +10,21 @@ use std::time::SystemTime;
 /// How many different keys of one body are looked up. Nobody exposes more by mistake.
 const KEYS_MAX: usize = 16;
 
-/// Revokes the keys in a body that are accepted, and says which they are.
+/// Whether a body holds anything of the form of a virtual key.
+pub(crate) fn may_hold(body: &[u8]) -> bool {
+    virtual_key::find_all(body).next().is_some()
+}
+
+/// Revokes the keys in a body that are accepted, and adds them to `revoked`.
 ///
 /// # Errors
 /// More keys than are looked up, or a store that does not answer: then it is not known that they are of no use.
-pub(crate) fn revoke(keys: &VirtualKeys, body: &[u8], now: SystemTime) -> Result<Vec<KeyId>, Refused> {
+pub(crate) fn revoke(
+    keys: &VirtualKeys,
+    body: &[u8],
+    now: SystemTime,
+    revoked: &mut Vec<KeyId>,
+) -> Result<(), Refused> {
     let mut found: BTreeSet<&[u8]> = BTreeSet::new();
     for key in virtual_key::find_all(body) {
         found.insert(key);
@@ -23,7 +33,6 @@ pub(crate) fn revoke(keys: &VirtualKeys, body: &[u8], now: SystemTime) -> Result
             return Err(Refused::new(400, Why::Credential, message));
         }
     }
-    let mut revoked = Vec::new();
     for key in found {
         match keys.check(key, now) {
             Ok(holder) => {
@@ -41,7 +50,7 @@ pub(crate) fn revoke(keys: &VirtualKeys, body: &[u8], now: SystemTime) -> Result
             Err(_) => {}
         }
     }
-    Ok(revoked)
+    Ok(())
 }
 
 fn unknown() -> Refused {

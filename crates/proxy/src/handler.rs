@@ -175,11 +175,14 @@ async fn open(
         let limits = exchange.policy.config.limits;
         let bounds = Bounds { bytes_max: limits.body_bytes, idle: exchange.policy.config.timeouts.body_idle };
         let body = body::read(body, bounds, &mut lease).await?;
-        let (redacted, model, read) = redact(exchange, body, coding, permit, lease).await?;
-        lease = read.lease;
-        for key in &read.exposed {
-            exchange.key_exposed(*key)?;
+        let (exposed, redacted) = redact(exchange, body, coding, permit, lease).await;
+        for key in exposed {
+            exchange.key_exposed(key)?;
+            // Its open requests end now; if it is the key of this one, this does.
+            exchange.core.open.stop(Some(key), Stop::Revoked);
         }
+        let (redacted, model, read) = redacted?;
+        lease = read.lease;
         if let Some(route) = &mut exchange.route {
             route.model = model;
         }
@@ -203,45 +206,55 @@ async fn open(
 struct Read {
     bytes: usize,
     lease: Lease,
-    /// Virtual keys that stood there and are revoked now.
-    exposed: Vec<KeyId>,
 }
 
-/// Decodes, inspects and redacts a body; if it is long, on another thread.
+/// A body that may leave, the model that it asks for, and what was read.
+type Readied = (Redacted, Option<Word>, Read);
+
+/// Decodes, inspects and redacts a body; if it is long or the store must be asked, on another thread. Says also which
+/// virtual keys stood there and are revoked now, whatever comes of the body.
 async fn redact(
     exchange: &Exchange,
     body: Vec<u8>,
     coding: Coding,
     permit: &Permit,
     mut lease: Lease,
-) -> Result<(Redacted, Option<Word>, Read), Refused> {
+) -> (Vec<KeyId>, Result<Readied, Refused>) {
     let (grant, scope, route) = (Arc::clone(&permit.grant), permit.scope.clone(), permit.route);
     let keys = exchange.core.keys.clone();
     let (policy, bytes_max) = (Arc::clone(&exchange.policy), exchange.policy.config.limits.body_bytes);
     // What is compressed may become long.
-    let bytes = if coding == Coding::Identity { body.len() } else { usize::MAX };
+    let is_long = coding != Coding::Identity || exposed::may_hold(&body);
+    let bytes = if is_long { usize::MAX } else { body.len() };
     let redacted = work(bytes, move || {
         #[cfg(test)]
         crate::tests::trip(&body);
-        let body = decode(coding, body, bytes_max, &mut lease)?;
-        let admitted = grant.wire.admit(route, &body)?;
-        let model = match admitted.facts().model.as_deref() {
-            Some(model) => Some(allowed_model(model, &grant, &policy.reader)?),
-            None => {
-                check_no_model(&grant)?;
-                None
+        let mut exposed = Vec::new();
+        let readied = (|| {
+            let body = decode(coding, body, bytes_max, &mut lease)?;
+            exposed::revoke(&keys, &body, SystemTime::now(), &mut exposed)?;
+            let admitted = grant.wire.admit(route, &body)?;
+            let model = match admitted.facts().model.as_deref() {
+                Some(model) => Some(allowed_model(model, &grant, &policy.reader)?),
+                None => {
+                    check_no_model(&grant)?;
+                    None
+                }
+            };
+            if !lease.grow(body.len()) {
+                return Err(body::no_memory());
             }
-        };
-        if !lease.grow(body.len()) {
-            return Err(body::no_memory());
-        }
-        let redacted = admitted.redact(&scope)?;
-        let exposed = exposed::revoke(&keys, &body, SystemTime::now())?;
-        Ok((redacted, model, Read { bytes: body.len(), lease, exposed }))
+            let redacted = admitted.redact(&scope)?;
+            if !lease.grow(redacted.body.len().saturating_sub(body.len())) {
+                return Err(body::no_memory());
+            }
+            Ok((redacted, model, Read { bytes: body.len(), lease }))
+        })();
+        (exposed, readied)
     });
     redacted.await.unwrap_or_else(|panicked| {
         exchange.core.metrics.panic();
-        Err(panicked.into())
+        (Vec::new(), Err(panicked.into()))
     })
 }
 
@@ -335,6 +348,10 @@ async fn whole_answer(
     let came = Instant::now();
     let bytes = body.len();
     let answer = permit.grant.wire.answer(permit.route, permit.scope.clone());
+    // What comes out may be longer than what came.
+    if !lease.grow(bytes) {
+        return Err(failed(ending, body::no_memory()));
+    }
     let result = work(bytes, move || answer.finish(&body)).await;
     let redacted = match result {
         Ok(Ok(redacted)) => redacted,
@@ -344,6 +361,9 @@ async fn whole_answer(
             return Err(failed(ending, panicked.into()));
         }
     };
+    if !lease.grow(redacted.body.len().saturating_sub(bytes)) {
+        return Err(failed(ending, body::no_memory()));
+    }
     ending.first_byte(came.elapsed());
     ending.counted(&redacted.counts);
     ending.covered(Coverage { scanned_bytes: bytes as u64, unread: redacted.unread });

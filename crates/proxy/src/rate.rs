@@ -79,10 +79,10 @@ impl Rate {
             counts.retain(|_, count| count.day == day);
         }
         let count = counts.entry(key).or_default();
-        if count.minute != minute {
+        if count.minute < minute {
             (count.minute, count.in_minute) = (minute, 0);
         }
-        if count.day != day {
+        if count.day < day {
             (count.day, count.in_day, count.unwritten) = (day, 0, 0);
         }
         if workflow.requests_per_day.is_some_and(|max| count.in_day >= max) {

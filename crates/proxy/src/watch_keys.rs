@@ -5,12 +5,14 @@ use crate::open::Stop;
 use obelus_vault::KeyFault;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often the store is asked whether anything was revoked: open streams end well within a second.
 const PERIOD: Duration = Duration::from_millis(250);
-/// Every so many periods it is written when keys were used, and the keys of open requests are looked at even if nothing
-/// was revoked: they may have expired.
+/// Every so many periods the keys of open requests are looked at even if nothing was revoked: they may have expired.
+const SWEEP_PERIODS: u32 = 3;
+/// Every so many periods it is written when keys were used.
 const USES_PERIODS: u32 = 40;
 /// Every so many periods it is written how many requests they have made.
 const REQUESTS_PERIODS: u32 = 4;
@@ -20,16 +22,21 @@ pub(crate) async fn watch(core: Arc<Core>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut generation, mut period) = (None, 0_u32);
+    let mut writing: Option<JoinHandle<()>> = None;
     loop {
         ticks.tick().await;
         period = period.wrapping_add(1);
-        let asked = Arc::clone(&core);
         let writes = Writes {
             uses: period.is_multiple_of(USES_PERIODS),
             requests: period.is_multiple_of(REQUESTS_PERIODS),
         };
-        // The store may make wait.
-        let look = tokio::task::spawn_blocking(move || look(&asked, generation, writes));
+        // The store may make wait, and who writes longer than who asks: a revocation does not wait behind that.
+        if writes.any() && writing.as_ref().is_none_or(JoinHandle::is_finished) {
+            let writer = Arc::clone(&core);
+            writing = Some(tokio::task::spawn_blocking(move || write(&writer, writes)));
+        }
+        let (asked, sweeps) = (Arc::clone(&core), period.is_multiple_of(SWEEP_PERIODS));
+        let look = tokio::task::spawn_blocking(move || look(&asked, generation, sweeps));
         match look.await {
             Ok(Some(now)) => generation = Some(now),
             Ok(None) | Err(_) => generation = None,
@@ -44,9 +51,14 @@ struct Writes {
     requests: bool,
 }
 
-/// Sweeps over the keys of open requests if the store's generation has changed. Returns it if the store has answered for
-/// all of them; otherwise they are looked at again.
-fn look(core: &Core, before: Option<u64>, writes: Writes) -> Option<u64> {
+impl Writes {
+    fn any(self) -> bool {
+        self.uses || self.requests
+    }
+}
+
+/// Writes what is due.
+fn write(core: &Core, writes: Writes) {
     if writes.uses
         && let Err(error) = core.keys.write_uses()
     {
@@ -57,6 +69,11 @@ fn look(core: &Core, before: Option<u64>, writes: Writes) -> Option<u64> {
     {
         tracing::warn!(%error, "requests of virtual keys");
     }
+}
+
+/// Sweeps over the keys of open requests if the store's generation has changed, or if it is said. Returns it if the store
+/// has answered for all of them; otherwise they are looked at again.
+fn look(core: &Core, before: Option<u64>, sweeps: bool) -> Option<u64> {
     if let Err(error) = core.vault.refresh() {
         tracing::warn!(%error, "vault");
     }
@@ -68,7 +85,7 @@ fn look(core: &Core, before: Option<u64>, writes: Writes) -> Option<u64> {
         }
     };
     let mut is_sure = true;
-    if before != Some(now) || writes.uses {
+    if before != Some(now) || sweeps {
         for key in core.open.begin_sweep() {
             let is_over = match core.keys.recheck(&key, SystemTime::now()) {
                 Ok(_) => false,
@@ -181,20 +198,18 @@ mod tests {
         (Core::new(policy, Vault::ephemeral().unwrap(), keys, audit), id)
     }
 
-    const NOTHING: Writes = Writes { uses: false, requests: false };
-
     #[test]
     fn a_key_that_cannot_be_looked_up_is_looked_up_again() {
         let (folder, store) = (tempfile::tempdir().unwrap(), Arc::<Flaky>::default());
         let (core, id) = process(folder.path(), &store, None);
         let mut ticket = core.open.add(id);
-        let before = look(&core, None, NOTHING);
+        let before = look(&core, None, false);
         core.keys.revoke(&id, SystemTime::now()).unwrap();
         store.is_down.store(true, Ordering::SeqCst);
-        assert_eq!(look(&core, before, NOTHING), None, "it is not known who was revoked");
+        assert_eq!(look(&core, before, false), None, "it is not known who was revoked");
         assert_eq!(ticket.check(), Ok(()));
         store.is_down.store(false, Ordering::SeqCst);
-        assert!(look(&core, None, NOTHING).is_some());
+        assert!(look(&core, None, false).is_some());
         assert_eq!(ticket.check(), Err(Stop::Revoked));
     }
 
@@ -204,9 +219,9 @@ mod tests {
         let (core, id) = process(folder.path(), &store, Some(SystemTime::now()));
         let mut ticket = core.open.add(id);
         let now = core.keys.generation().ok();
-        assert_eq!(look(&core, now, NOTHING), now);
+        assert_eq!(look(&core, now, false), now);
         assert_eq!(ticket.check(), Ok(()), "nothing has changed, so nobody is asked");
-        assert_eq!(look(&core, now, Writes { uses: true, requests: false }), now);
+        assert_eq!(look(&core, now, true), now);
         assert_eq!(ticket.check(), Err(Stop::Revoked));
     }
 }

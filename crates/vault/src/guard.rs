@@ -73,7 +73,8 @@ fn holds_track(value: &[u8]) -> bool {
             digits += 1;
             false
         }
-        b'=' | b'^' if digits >= PAN_DIGITS_MIN => true,
+        // `D` is how track 2 stands in data of chips (EMV, tag 57).
+        b'=' | b'^' | b'D' | b'd' if digits >= PAN_DIGITS_MIN => true,
         // The number may be written in groups.
         b' ' | b'-' if digits > 0 => false,
         _ => {
@@ -96,6 +97,9 @@ mod tests {
         assert!(!returns(Category::CardCvc, "123"));
         for pin in ["1234", "12 34", "123456789012", "0123456789ABCDEF", "0123456789abcdef"] {
             assert!(!returns(Category::Secret, pin), "{pin}");
+        }
+        for category in [Category::OtherPersonal, Category::Secret] {
+            assert!(!returns(category, "4242424242424242D34121015432112345678F"), "{category}");
         }
         for track in [
             "%B4242424242424242^SMITH/ALICE^34121015432112345678?",

@@ -2,25 +2,8 @@
 
 use obelus_json::Arch;
 use obelus_json::map::OffsetMap;
+pub(crate) use obelus_json::string::escape;
 use obelus_json::string::unescape;
-
-/// Appends `text` as the body of a JSON string.
-pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for &byte in text {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0..0x20 => {
-                out.extend_from_slice(b"\\u00");
-                out.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-            }
-            _ => out.push(byte),
-        }
-    }
-}
 
 /// The text that the body of a JSON string stands for.
 pub(crate) fn decode(body: &[u8]) -> Vec<u8> {

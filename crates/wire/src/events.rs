@@ -274,17 +274,17 @@ impl Event<'_> {
     /// Reads the event; appends it, and what must come before it.
     fn read(&self, state: &mut State, out: &mut Vec<u8>) -> Result<(), Refusal> {
         state.has_kinds |= self.lines.iter().any(|line| line.field == Field::Event);
-        let Some(data) = self.data() else { return self.write(None, out) };
+        let Some(data) = self.data() else { return self.write(None, state, out) };
         let lead = data.iter().copied().find(|byte| !byte.is_ascii_whitespace());
         match lead {
-            None => self.write(None, out),
+            None => self.write(None, state, out),
             Some(b'{') => {
                 let read = self.read_json(&data, state, out)?;
-                self.write(read.as_deref(), out)
+                self.write(read.as_deref(), state, out)
             }
             _ if data.trim_ascii() == DONE => {
                 state.end_lanes(self.means(), |_| true, out)?;
-                self.write(None, out)
+                self.write(None, state, out)
             }
             Some(b'[' | b'"') => {
                 let message = "an event of the answer is no JSON object, and no text either";
@@ -292,7 +292,7 @@ impl Event<'_> {
             }
             Some(_) => {
                 let read = self.read_plain(&data, state)?;
-                if read.is_empty() { Ok(()) } else { self.write(Some(&read), out) }
+                if read.is_empty() { Ok(()) } else { self.write(Some(&read), state, out) }
             }
         }
     }
@@ -328,7 +328,7 @@ impl Event<'_> {
     }
 
     /// Appends the event with `data`, or as it came. Lines that are no data are looked through.
-    fn write(&self, data: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    fn write(&self, data: Option<&[u8]>, state: &mut State, out: &mut Vec<u8>) -> Result<(), Refusal> {
         let mut data = data;
         let is_new = data.is_some();
         for line in self.lines {
@@ -336,7 +336,7 @@ impl Event<'_> {
             let end = &self.bytes[line.text.end..line.all.end];
             match (line.field, data) {
                 (Field::Data, Some(text)) => {
-                    for piece in text.split(|byte| *byte == b'\n') {
+                    for piece in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
                         out.extend_from_slice(b"data: ");
                         out.extend_from_slice(piece);
                         out.extend_from_slice(end);
@@ -347,12 +347,13 @@ impl Event<'_> {
                 (Field::Data | Field::Empty, _) => out.extend_from_slice(all),
                 (Field::Event | Field::Other | Field::Comment, _) => {
                     let text = &self.bytes[line.text.clone()];
-                    if is_plain_word(&self.bytes[line.value.clone()]) {
+                    // The name of any other field may be anything, and so may a line without a colon.
+                    if line.field != Field::Other && is_plain_word(&self.bytes[line.value.clone()]) {
                         out.extend_from_slice(text);
                     } else {
-                        let read =
-                            self.wire.text.redact(text).map_err(|error| Side::Answer.stopped(error))?;
-                        out.extend_from_slice(&read);
+                        let keep = (self.scope, Mode::Keep);
+                        let read = crate::read::run(&self.wire.text, text, keep, &mut state.tally, None);
+                        out.extend_from_slice(&read.map_err(|error| Side::Answer.stopped(error))?);
                     }
                     out.extend_from_slice(end);
                 }

@@ -133,14 +133,14 @@ impl Lane {
             if !mark.is_empty() {
                 links.begin(mark.len() as u64);
             }
-            links.see(piece);
+            links.see(piece, self.is_json);
         }
         let Lane { stream, tally, mode, links, .. } = self;
         let links = links.as_mut();
         let mut sink = Tokens { scope: means.scope, mode: *mode, out: &mut settled, tally, links };
         let result = stream.push(mark, &mut sink).and_then(|()| stream.push(piece, &mut sink));
         result.map_err(stopped)?;
-        self.check()?;
+        check(self.mode, &self.tally)?;
         if !self.is_marked && !settled.is_empty() {
             settled.drain(..MARK.len());
             self.is_marked = true;
@@ -167,9 +167,7 @@ impl Lane {
         let mut stream = self.stream;
         let result = stream.push(mark, &mut sink).and_then(|()| stream.finish(&mut sink));
         result.map_err(stopped)?;
-        if self.mode == Mode::Seal && !self.tally.is_clean() {
-            return Err(Side::Answer.sealed());
-        }
+        check(self.mode, &self.tally)?;
         settled.truncate(settled.len().saturating_sub(mark.len()));
         if !self.is_marked {
             settled.drain(..MARK.len().min(settled.len()));
@@ -177,9 +175,16 @@ impl Lane {
         let_out(self.restorer.as_mut(), &settled, true, means, out);
         Ok(self.tally)
     }
+}
 
-    fn check(&self) -> Result<(), Refusal> {
-        if self.mode == Mode::Seal && !self.tally.is_clean() { Err(Side::Answer.sealed()) } else { Ok(()) }
+/// Whether what was read may leave.
+fn check(mode: Mode, tally: &Tally) -> Result<(), Refusal> {
+    if mode == Mode::Seal && !tally.is_clean() {
+        Err(Side::Answer.sealed())
+    } else if tally.is_long() {
+        Err(Side::Answer.long())
+    } else {
+        Ok(())
     }
 }
 

@@ -89,11 +89,11 @@ impl Links {
         self.seen = at;
     }
 
-    /// Looks through the next piece: a part of the body of a JSON string, escapes and all.
-    pub(crate) fn see(&mut self, piece: &[u8]) {
+    /// Looks through the next piece: a part of the body of a JSON string, escapes and all, or of plain text.
+    pub(crate) fn see(&mut self, piece: &[u8], is_json: bool) {
         let mut map = OffsetMap::default();
         let mut decoded = Vec::new();
-        let added: &[u8] = if piece.contains(&b'\\') {
+        let added: &[u8] = if is_json && piece.contains(&b'\\') {
             unescape(Arch::scalar(), piece, &mut decoded, &mut map);
             &decoded
         } else {
@@ -184,7 +184,7 @@ mod tests {
     fn opened(text: &str) -> Vec<bool> {
         let of = |pieces: &[&str]| {
             let mut links = Links::default();
-            pieces.iter().for_each(|piece| links.see(piece.as_bytes()));
+            pieces.iter().for_each(|piece| links.see(piece.as_bytes(), true));
             std::iter::from_fn(|| (!links.notes.is_empty()).then(|| links.may_open(TOKEN.as_bytes())))
                 .collect::<Vec<bool>>()
         };
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn what_was_passed_is_forgotten() {
         let mut links = Links::default();
-        links.see(format!("a {TOKEN} https://example.com/{TOKEN}").as_bytes());
+        links.see(format!("a {TOKEN} https://example.com/{TOKEN}").as_bytes(), true);
         links.pass(2 + TOKEN.len() as u64);
         assert!(!links.may_open(TOKEN.as_bytes()));
         assert!(!links.may_open(TOKEN.as_bytes()), "nothing was said of a third one");

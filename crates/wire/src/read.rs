@@ -57,6 +57,14 @@ impl Side {
         )
     }
 
+    /// A text that becomes too long.
+    pub(crate) fn long(self) -> Refusal {
+        self.refuse(
+            Reason::Limit,
+            format!("the {self} becomes too long with what stands for its tokens and values"),
+        )
+    }
+
     /// Media where policy blocks them.
     pub(crate) fn media(self) -> Refusal {
         self.refuse(
@@ -150,10 +158,14 @@ impl<'w> Reading<'w> {
                 if self.wire.media == Media::Block {
                     return Err(self.side.media());
                 }
+                // What is no base64 can be read, whatever stands there otherwise.
+                if !is_base64(value) {
+                    return Ok(None);
+                }
                 self.note_unread("media");
                 None
             }
-            Mark::Vector if is_string => {
+            Mark::Vector if is_string && is_base64(value) => {
                 self.note_unread("embedding");
                 None
             }
@@ -188,7 +200,9 @@ impl<'w> Reading<'w> {
     fn run(&mut self, redactor: &Redactor, doc: &[u8], mode: Mode) -> Result<Vec<u8>, Refusal> {
         let Reading { scope, side, tally, wire, .. } = self;
         let mut links = links_of(wire, mode, doc);
-        run(redactor, doc, (scope, mode), tally, links.as_mut()).map_err(|error| side.stopped(error))
+        let read =
+            run(redactor, doc, (scope, mode), tally, links.as_mut()).map_err(|error| side.stopped(error))?;
+        if tally.is_long() { Err(side.long()) } else { Ok(read) }
     }
 
     /// A value read as if it were alone; nothing if it stays.
@@ -222,7 +236,7 @@ impl<'w> Reading<'w> {
 }
 
 /// Has the engine read a document.
-fn run(
+pub(crate) fn run(
     redactor: &Redactor,
     doc: &[u8],
     (scope, mode): (&Scope, Mode),
@@ -250,7 +264,7 @@ fn links_of(wire: &Wire, mode: Mode, doc: &[u8]) -> Option<Links> {
     let leaves = if may_hold(doc) { wire.lex.leaves(doc).unwrap_or_default() } else { Vec::new() };
     for leaf in leaves.into_iter().filter(|leaf| doc[leaf.start] == b'"' && may_hold(&doc[leaf.clone()])) {
         links.begin(leaf.start as u64 + 1);
-        links.see(&doc[leaf.start + 1..leaf.end - 1]);
+        links.see(&doc[leaf.start + 1..leaf.end - 1], true);
     }
     Some(links)
 }
@@ -266,12 +280,33 @@ pub(crate) fn text_of(doc: &[u8], item: &Item<Mark>) -> Option<Vec<u8>> {
 
 /// Whether a string where media may stand holds some: not a link, and no source of plain text.
 pub(crate) fn is_media(doc: &[u8], index: &Index<Mark>, item: &Item<Mark>) -> bool {
-    let Some(text) = text_of(doc, item).filter(|text| !text.is_empty()) else { return false };
+    const HEAD_BYTES: usize = 64;
+    let body = match item.shape {
+        Shape::String => &doc[item.span.start + 1..item.span.end - 1],
+        _ => return false,
+    };
+    let text = crate::escape::decode(&body[..body.len().min(HEAD_BYTES)]);
+    if text.is_empty() {
+        return false;
+    }
     let is_link = [b"http://".as_slice(), b"https://"]
         .iter()
         .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
     let kind = index.beside(item.around, |mark| mark == Mark::Type).and_then(|item| text_of(doc, item));
     !is_link && kind.as_deref() != Some(b"text")
+}
+
+/// Whether a string is base64, behind the beginning of a data URI or not. Digits alone are a number first.
+pub(crate) fn is_base64(value: &[u8]) -> bool {
+    const HEAD_BYTES_MAX: usize = 128;
+    let body = value.get(1..value.len().saturating_sub(1)).unwrap_or_default();
+    let head = &body[..body.len().min(HEAD_BYTES_MAX)];
+    let is_data = head.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"data:"));
+    let mark = memchr::memmem::find(head, b";base64,").filter(|_| is_data);
+    let body = mark.map_or(body, |at| &body[at + b";base64,".len()..]);
+    let is_sign =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=' | b'\\');
+    body.iter().all(is_sign) && body.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// The empty value of the same shape.

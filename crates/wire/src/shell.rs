@@ -10,14 +10,14 @@ pub(crate) struct Shell {
     /// JSON up to the text's quotation mark, and from the other one on, without the last bracket.
     before: Vec<u8>,
     behind: Vec<u8>,
-    /// Where the choice begins in `before`, in chunks of completions.
+    /// Where the choice begins in `before`, in events of completions.
     choice_at: usize,
 }
 
 /// What the event says in which a lane begins, as it is written there; empty for what it does not say.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Origin<'o> {
-    /// Members that all chunks of a completion repeat, with names.
+    /// Members that all events of a completion repeat, with names.
     pub(crate) head: &'o [u8],
     /// The type of the event.
     pub(crate) kind: &'o [u8],
@@ -61,7 +61,7 @@ impl Shell {
         out.extend_from_slice(b"}\n\n");
     }
 
-    /// Appends one event for texts of several choices, of chunks that are alike but for those. Those that read a chunk
+    /// Appends one event for texts of several choices, of events that are alike but for those. Those that read one
     /// by the places of its choices find them where they stood.
     pub(crate) fn write_choices(choices: &[(&Shell, &[u8])], out: &mut Vec<u8>) {
         let mut rest = choices.iter();
@@ -78,7 +78,7 @@ impl Shell {
         out.extend_from_slice(b"}\n\n");
     }
 
-    /// Whether both can stand in one event: chunks with the same members around their choices.
+    /// Whether both can stand in one event: both have the same members around their choices.
     pub(crate) fn joins(&self, other: &Shell) -> bool {
         self.choice_at > 0 && self.before[..self.choice_at] == other.before[..other.choice_at]
     }
@@ -93,7 +93,7 @@ impl Shell {
 
 /// Appends lines of data, and the empty line behind them.
 fn write_data(text: &[u8], end: &[u8], out: &mut Vec<u8>) {
-    for line in text.split(|byte| *byte == b'\n') {
+    for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
         out.extend_from_slice(b"data: ");
         out.extend_from_slice(line);
         out.extend_from_slice(end);

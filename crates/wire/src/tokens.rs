@@ -29,11 +29,17 @@ pub(crate) struct Tally {
     found: [u64; Category::ALL.len()],
     /// Those where a token stayed or became its value.
     spared: [u64; Category::ALL.len()],
+    /// Bytes that took the place of tokens and values.
+    given: usize,
 }
+
+/// How many bytes may take the place of tokens and values in one body or lane: twice the longest body of a request. A
+/// token of some thirty bytes can stand for a kilobyte.
+const GIVEN_BYTES_MAX: usize = 64 << 20;
 
 impl Default for Tally {
     fn default() -> Tally {
-        Tally { found: [0; Category::ALL.len()], spared: [0; Category::ALL.len()] }
+        Tally { found: [0; Category::ALL.len()], spared: [0; Category::ALL.len()], given: 0 }
     }
 }
 
@@ -49,6 +55,12 @@ impl Tally {
         for (to, from) in [(&mut self.found, &other.found), (&mut self.spared, &other.spared)] {
             to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         }
+        self.given = self.given.saturating_add(other.given);
+    }
+
+    /// Whether more takes the place of tokens and values than may: then what there is must not leave.
+    pub(crate) fn is_long(&self) -> bool {
+        self.given > GIVEN_BYTES_MAX
     }
 
     /// Whether nothing was found at all.
@@ -102,6 +114,18 @@ impl Sink for Tokens<'_> {
     }
 
     fn surrogate(&mut self, rule: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.tally.is_long() {
+            return false;
+        }
+        let from = out.len();
+        let given = self.give(rule, category, value, out);
+        self.tally.given = self.tally.given.saturating_add(out.len() - from);
+        given
+    }
+}
+
+impl Tokens<'_> {
+    fn give(&mut self, rule: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
         let is_spared = match self.mode {
             // A PIN never comes back, whatever it looks like; the vault knows it by its form alone.
             Mode::Mint if rule.rsplit('/').next() == Some(PIN_CLASS) => return false,

@@ -155,12 +155,6 @@ impl Wire {
         Events::new(Arc::clone(self), route, scope)
     }
 
-    /// Whether nothing is found in a text that has no form of its own: a path, a query, the value of a header. Such
-    /// text cannot be replaced, only refused.
-    pub fn is_clean(&self, text: &[u8]) -> bool {
-        self.text.redact(text).is_ok_and(|read| read == text)
-    }
-
     pub(crate) fn request_reader(&self, route: Route) -> &Reader {
         &self.requests[route as usize]
     }

@@ -235,7 +235,7 @@ pub(crate) struct TimeoutsSection {
     pub(crate) connect_seconds: Option<f64>,
     /// From the request to the head of the upstream's answer. Default 60.
     pub(crate) response_header_seconds: Option<f64>,
-    /// Between two pieces of an answer. Default 300.
+    /// Between two pieces of an answer, and until a client takes some of it. Default 300.
     pub(crate) stream_idle_seconds: Option<f64>,
     /// For open requests once the process was told to end. Default 30.
     pub(crate) drain_seconds: Option<f64>,

@@ -380,10 +380,13 @@ pub(super) fn limits(section: &LimitsSection) -> Result<Limits, ConfigError> {
     };
     let body = (1, 1 << 30);
     let body_bytes = bound("body_bytes", section.body_bytes.map(u64::from), 32 << 20, body)?;
+    let answer_bytes = bound("answer_bytes", section.answer_bytes.map(u64::from), 32 << 20, body)?;
+    // A body is there twice: as it came and as it leaves.
+    let memory = (2 * body_bytes.max(answer_bytes) as u64, 1 << 40);
     Ok(Limits {
         body_bytes,
-        answer_bytes: bound("answer_bytes", section.answer_bytes.map(u64::from), 32 << 20, body)?,
-        memory_bytes: bound("memory_bytes", section.memory_bytes, 256 << 20, (body_bytes as u64, 1 << 40))?,
+        answer_bytes,
+        memory_bytes: bound("memory_bytes", section.memory_bytes, 256 << 20, memory)?,
         header_bytes: bound("header_bytes", section.header_bytes.map(u64::from), 64 << 10, (1024, 1 << 20))?,
         headers: bound("headers", section.headers.map(u64::from), 100, (8, 1000))?,
         connections: bound("connections", section.connections.map(u64::from), 4096, (1, 1 << 20))?,

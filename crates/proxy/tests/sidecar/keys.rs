@@ -203,6 +203,30 @@ async fn a_virtual_key_in_a_body_is_hidden_recorded_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_key_in_its_own_request_ends_that_request() {
+    let upstream = Upstream::echo().await;
+    let sidecar = Sidecar::start(upstream.address, "").await;
+    let key = sidecar.key.clone();
+    let reply = sidecar.send(&sidecar.chat(&format!("my key is {key}"), "")).await;
+    assert_eq!(reply.status, 401, "{reply:?}");
+    assert_eq!(upstream.seen(), Vec::<String>::new());
+    sidecar.record(|record| record["kind"] == "key_exposed").await;
+    assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_key_in_a_request_that_is_refused_is_revoked_all_the_same() {
+    let upstream = Upstream::echo().await;
+    let sidecar = Sidecar::start(upstream.address, "").await;
+    let exposed = sidecar.new_key("default");
+    let media = "Content-Type: application/json\r\n";
+    let body = format!(r#"{{"model":"m","background":true,"input":"{exposed}"}}"#);
+    assert_ne!(sidecar.send(&sidecar.post("/v1/responses", media, body.as_bytes())).await.status, 200);
+    sidecar.record(|record| record["kind"] == "key_exposed").await;
+    assert_eq!(sidecar.send(&with_key(&format!("X-Api-Key: {exposed}\r\n"))).await.status, 401);
+}
+
+#[tokio::test]
 async fn more_virtual_keys_than_anybody_exposes_are_refused() {
     let upstream = Upstream::echo().await;
     let sidecar = Sidecar::start(upstream.address, "").await;

@@ -131,7 +131,7 @@ impl Event<'_> {
                 _ => None,
             };
             let part = match piece {
-                Some(_) if data.kind == b"response.audio.delta" => self.audio(item, &mut reading)?,
+                Some(_) if data.kind == b"response.audio.delta" => self.audio(doc, item, &mut reading)?,
                 Some((place, field)) => {
                     if manner(&place, &field).1 && !item.is_empty_string() {
                         reading.note_unread("encrypted");
@@ -186,8 +186,13 @@ impl Event<'_> {
     }
 
     /// Sound as base64, in pieces.
-    fn audio(&self, item: &Item<Mark>, reading: &mut Reading<'_>) -> Result<Option<Part>, Refusal> {
-        if self.wire.media == Media::Block {
+    fn audio(
+        &self,
+        doc: &[u8],
+        item: &Item<Mark>,
+        reading: &mut Reading<'_>,
+    ) -> Result<Option<Part>, Refusal> {
+        if self.wire.media == Media::Block || !crate::read::is_base64(&doc[item.span.clone()]) {
             return Err(Side::Answer.media());
         }
         reading.note_unread("media");
@@ -250,7 +255,7 @@ impl Event<'_> {
         )
     }
 
-    /// The members that all chunks of a completion repeat.
+    /// The members that all events of a completion repeat.
     fn head(&self, data: &Data<'_>) -> Vec<u8> {
         let mut head = Vec::new();
         for item in data.index.items.iter().filter(|item| item.mark == Mark::Head) {
@@ -432,7 +437,7 @@ impl<'d> Data<'d> {
         way
     }
 
-    /// Whether a way leads into a choice of a chunk.
+    /// Whether a way leads into a choice of a completion.
     fn is_choice(&self, way: &[usize]) -> bool {
         way.get(2).is_some_and(|choice| self.index.beside(*choice, |mark| mark == Mark::Choice).is_some())
             || self.root(Mark::Type).is_none() && self.root(Mark::Output).is_none()

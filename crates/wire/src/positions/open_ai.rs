@@ -190,7 +190,7 @@ pub(super) const MODELS_ANSWER: Positions = Positions {
     marks: &[],
 };
 
-/// Members that every chat completion and its chunks have.
+/// Members that every chat completion and its events have.
 const CHAT_HEAD: &[&str] =
     &["/id", "/object", "/created", "/model", "/system_fingerprint", "/service_tier", "/usage"];
 

@@ -185,6 +185,28 @@ fn an_error_says_why_in_the_providers_form() {
 }
 
 #[test]
+fn a_token_in_a_link_of_plain_text_stays_whatever_stands_before_it() {
+    let rig = Rig::new();
+    let token = rig.email();
+    let read =
+        rig.stream(Route::ChatCompletions, &[format!("data: https://example.com/\\n{token}\n\n").as_bytes()]);
+    assert!(read.unwrap().contains(&token));
+    let read = rig.stream(Route::ChatCompletions, &[format!("data: write to {token}\n\n").as_bytes()]);
+    assert!(read.unwrap().contains(EMAIL));
+}
+
+#[test]
+fn a_value_with_line_ends_breaks_no_event() {
+    let rig = Rig::new();
+    let token = rig.token(Category::PostalAddress, "1 Main Street\r\nid: 7\rSpringfield");
+    let read = rig.stream(Route::ChatCompletions, &[format!("data: to {token} now\n\n").as_bytes()]).unwrap();
+    assert!(
+        read.lines().all(|line| line.is_empty() || line.starts_with("data: ")) && !read.contains('\r'),
+        "{read:?}"
+    );
+}
+
+#[test]
 fn events_of_any_form_are_read() {
     let rig = Rig::new();
     let choice = |piece: &str| event(&json!({"choices": [{"index": 0, "delta": {"keep": piece}}]}));
@@ -194,6 +216,8 @@ fn events_of_any_form_are_read() {
         format!("data: {{\"text\":\ndata: \"{EMAIL}\",\ndata: \"note\":\"keep\"}}\n\n"),
         format!("data: keep {EMAIL}\n\n"),
         "data: keep jenny@\n\ndata: example.com\n\n".to_owned(),
+        format!("keep\n{EMAIL}\ndata: {{}}\n\n"),
+        format!("{EMAIL}: keep\ndata: {{}}\n\n"),
         format!("id: {EMAIL}\nevent: keep\ndata: {{}}\n\n: {EMAIL}\n\n"),
         format!("data: {{\"keep\":[{{\"deep\":\"{CARD}\"}}]}}\n\n"),
         choice("jenny@") + &choice("example.com"),

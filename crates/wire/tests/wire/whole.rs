@@ -184,3 +184,34 @@ fn a_virtual_key_is_a_secret_wherever_it_stands() {
     let body = json!({"model": "m", "messages": [], "tool_choice": key}).to_string();
     assert!(!text(rig.request(Route::ChatCompletions, &body).unwrap()).contains(&key));
 }
+
+#[test]
+fn what_is_no_base64_is_read_where_media_may_stand() {
+    let rig = Rig::marking();
+    let ask = |data: &str| {
+        let part = json!({"type": "file", "file": {"filename": "a.txt", "file_data": data}});
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": [part]}]});
+        rig.request(Route::ChatCompletions, &body.to_string()).unwrap()
+    };
+    for text in ["write to jenny@example.com", "data:text/plain,jenny@example.com", "4242424242424242"] {
+        let redacted = ask(text);
+        assert!(redacted.unread.is_empty() && redacted.counts.len() == 1, "{text}: {redacted:?}");
+    }
+    assert_eq!(ask("data:image/png;base64,iVBORw0KGgo=").unread, ["media"]);
+}
+
+#[test]
+fn an_answer_that_tokens_make_too_long_is_refused() {
+    let rig = Rig::new();
+    let token = rig.token(Category::OtherPersonal, &"long value ".repeat(93));
+    let answer = |count: usize| {
+        let text = vec![token.as_str(); 4000].join(" ");
+        let choice =
+            |index: usize| json!({"index": index, "message": {"role": "assistant", "content": text}});
+        let choices: Vec<Value> = (0..count).map(choice).collect();
+        rig.answer(Route::ChatCompletions, &json!({"id": "c", "choices": choices}).to_string())
+    };
+    assert!(answer(1).unwrap().body.len() > 4_000_000);
+    let refusal = answer(18).unwrap_err();
+    assert!(refusal.message.contains("too long"), "{}", refusal.message);
+}
