@@ -4,6 +4,8 @@
 //! everything. How often a bucket reports is estimated from a rough model of what texts are made of; each window in
 //! turn, the commonest first, goes where it adds least.
 
+use std::cmp::Reverse;
+
 use obelus_json::filter::{BUCKETS, ByteSet, Exact, OFFSETS, WORD_BUCKETS, Window};
 
 /// How many windows are the length of a window.
@@ -78,6 +80,26 @@ pub(crate) fn assign(windows: impl Iterator<Item = (Window, bool)>) -> Vec<u8> {
         (16..=BUCKETS).step_by(8).filter_map(|buckets| assign_to(buckets, &windows, &order, &model));
     let best = layouts.min_by(|(left, _), (right, _)| left.total_cmp(right));
     best.map(|(_, assigned)| assigned).unwrap_or_default()
+}
+
+/// Which buckets are looked up together: for each of them the number of its group, of which none holds more windows than
+/// can be told apart. The fullest first, each where there is room.
+pub(crate) fn group(assigned: &[u8]) -> [u8; BUCKETS] {
+    let mut sizes = [0; BUCKETS];
+    assigned.iter().for_each(|bucket| sizes[usize::from(*bucket)] += 1);
+    let mut order: Vec<usize> = (0..BUCKETS).collect();
+    order.sort_by_key(|&bucket| Reverse(sizes[bucket]));
+    let mut rooms = vec![Exact::CAPACITY];
+    let mut groups = [0; BUCKETS];
+    for bucket in order {
+        let group = rooms.iter().position(|room| *room >= sizes[bucket]).unwrap_or(rooms.len());
+        if group == rooms.len() {
+            rooms.push(Exact::CAPACITY);
+        }
+        rooms[group] -= sizes[bucket];
+        groups[bucket] = u8::try_from(group).unwrap_or(0);
+    }
+    groups
 }
 
 /// The bucket of each of the windows, taken in order, among so many, and what a position costs then.

@@ -68,25 +68,36 @@ struct Value {
     next: u16,
 }
 
-/// A hash that goes on byte by byte.
+/// A hash of up to [`LEN_MAX`] bytes, eight at a time, so that the hashes of all beginnings of a text cost one pass.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Hash(u64);
 
 impl Hash {
+    /// The hash of what came before and eight more bytes; of what ends in them, zeros stand behind.
     #[inline]
-    fn with(self, byte: u8) -> Hash {
-        Hash((self.0.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x517C_C1B7_2722_0A95))
+    fn with(self, word: u64) -> Hash {
+        let product = (self.0.rotate_left(29) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Hash(product ^ product >> 32)
     }
 
+    #[inline]
     fn of(bytes: &[u8]) -> Hash {
-        bytes.iter().fold(Hash::default(), |hash, byte| hash.with(*byte))
+        let (words, rest) = bytes.as_chunks();
+        let hash = words.iter().fold(Hash::default(), |hash, word| hash.with(u64::from_le_bytes(*word)));
+        hash.with(word_of(rest))
     }
 
     /// One of `count` slots, a power of two.
     #[inline]
     fn slot(self, count: usize) -> usize {
-        usize::try_from(self.0 >> 40).unwrap_or(0) & count.saturating_sub(1)
+        usize::try_from(self.0 >> 8).unwrap_or(0) & count.saturating_sub(1)
     }
+}
+
+/// Fewer than eight bytes as a number.
+#[inline]
+fn word_of(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 impl Carried {
@@ -239,7 +250,7 @@ impl Carried {
     /// Makes known how a value begins and how long it is.
     fn announce(&mut self, at: usize) {
         let folded = &self.values[at].folded;
-        let head = Hash::of(&folded[..HEAD_LEN.min(folded.len())]).slot(HEAD_BITS);
+        let head = Hash::default().with(word_of(&folded[..HEAD_LEN.min(folded.len())])).slot(HEAD_BITS);
         self.heads[head / 64] |= 1 << (head % 64);
         self.lengths |= 1 << folded.len();
         self.extra.add(folded);
@@ -275,7 +286,8 @@ impl Carried {
             return None;
         }
         let mut folded = [0; LEN_MAX];
-        let mut hash = Hash::default();
+        // Of the whole words of eight bytes so far, and the bytes behind them.
+        let (mut hash, mut word) = (Hash::default(), 0);
         let mut pos = at;
         let mut found = None;
         for len in 1..=self.longest() {
@@ -284,16 +296,19 @@ impl Carried {
                 break;
             }
             folded[len - 1] = byte;
-            hash = hash.with(byte);
+            word |= u64::from(byte) << (8 * ((len - 1) % 8));
             pos += width;
             if len == HEAD_LEN {
-                let head = hash.slot(HEAD_BITS);
+                let head = hash.with(word).slot(HEAD_BITS);
                 if self.heads[head / 64] >> (head % 64) & 1 == 0 {
                     return None;
                 }
             }
+            if len % 8 == 0 {
+                (hash, word) = (hash.with(word), 0);
+            }
             if self.lengths >> len & 1 == 1
-                && let Some(value) = self.find_value(hash, &folded[..len])
+                && let Some(value) = self.find_value(hash.with(word), &folded[..len])
                 && ends(view, pos, byte)
             {
                 found = Some((value.rule, at..pos));
@@ -354,11 +369,17 @@ fn fold_into(value: &[u8], folded: &mut Vec<u8>) {
     }
 }
 
+/// How many bytes of a folded value are of a kind. There are at most [`LEN_MAX`], so that their number fits.
+#[inline(always)]
+fn count(folded: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    usize::from(folded.iter().map(|&byte| u8::from(is(byte))).sum::<u8>())
+}
+
 /// Whether a value says enough to be known by: a name of two words or one that is no ordinary word, a street with its
 /// number, six letters or digits of a number, an address, a secret with more than letters in it.
 fn is_telling(category: Category, folded: &[u8]) -> bool {
-    let letters = folded.iter().filter(|byte| byte.is_ascii_lowercase() || !byte.is_ascii()).count();
-    let digits = folded.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = count(folded, |byte| byte.is_ascii_lowercase() || !byte.is_ascii());
+    let digits = count(folded, |byte| byte.is_ascii_digit());
     match category {
         Category::PersonName => {
             let words = || {

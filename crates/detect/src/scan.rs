@@ -121,9 +121,9 @@ pub struct Detectors {
     detectors: Vec<&'static Detector>,
     filter: Filter,
     /// Which windows hold: the filter only says that one of a bucket nearly does.
-    buckets: Vec<Bucket>,
-    /// All windows as one bucket, where they are few enough: then which buckets the filter reports need not be asked.
-    whole: Option<Bucket>,
+    groups: Vec<Group>,
+    /// The group that the windows of each bucket are in.
+    group_of: [u8; BUCKETS],
     lead_max: usize,
     card: Option<RuleIx>,
     kinds: Kinds,
@@ -154,20 +154,21 @@ impl Detectors {
         };
         shapes.extend(encoded::WINDOWS.iter().map(encoded));
         let places = buckets::assign(shapes.iter().map(|shape| (shape.window, shape.begins_words())));
-        let of_bucket = |bucket: u8| -> Vec<&Shape> {
-            shapes
-                .iter()
-                .zip(&places)
-                .filter(|(_, place)| **place == bucket)
+        let group_of = buckets::group(&places);
+        let of_group = |group: u8| -> Vec<&Shape> {
+            let pairs = shapes.iter().zip(&places);
+            pairs
+                .filter(|(_, place)| group_of[usize::from(**place)] == group)
                 .map(|(shape, _)| shape)
                 .collect()
         };
+        let groups = 1 + group_of.iter().max().copied().unwrap_or(0);
         Detectors {
             filter: Filter::new(
                 &shapes.iter().map(|shape| shape.window).zip(places.iter().copied()).collect::<Vec<_>>(),
             ),
-            whole: (shapes.len() <= Exact::CAPACITY).then(|| Bucket::new(&shapes.iter().collect::<Vec<_>>())),
-            buckets: (0..).take(BUCKETS).map(|bucket| Bucket::new(&of_bucket(bucket))).collect(),
+            groups: (0..groups).map(|group| Group::new(&of_group(group))).collect(),
+            group_of,
             lead_max: detectors.iter().map(|detector| detector.lead).fold(encoded::LEAD, usize::max),
             card: (0..).zip(&detectors).find(|(_, detector)| detector.id == "card-number").map(|(ix, _)| ix),
             detectors,
@@ -250,14 +251,18 @@ impl Detectors {
         buckets: u32,
         answer: &mut impl FnMut(Answer),
     ) {
-        if let Some(bucket) = &self.whole {
-            self.ask_bucket(bucket, piece, at, seen, answer);
+        if let [group] = self.groups.as_slice() {
+            self.ask_group(group, piece, at, seen, answer);
         } else {
-            let mut bits = buckets;
+            let (mut bits, mut groups) = (buckets, 0u32);
             while bits != 0 {
-                let bucket = &self.buckets[bits.trailing_zeros() as usize];
+                groups |= 1 << self.group_of[bits.trailing_zeros() as usize];
                 bits &= bits - 1;
-                self.ask_bucket(bucket, piece, at, seen, answer);
+            }
+            while groups != 0 {
+                let group = &self.groups[groups.trailing_zeros() as usize];
+                groups &= groups - 1;
+                self.ask_group(group, piece, at, seen, answer);
             }
         }
         if let Some(carried) = piece.carried
@@ -267,22 +272,23 @@ impl Detectors {
         }
     }
 
-    /// Asks whoever has a window in one bucket that holds.
+    /// Asks whoever has a window in one group that holds.
     #[inline]
-    fn ask_bucket(
+    fn ask_group(
         &self,
-        bucket: &Bucket,
+        group: &Group,
         piece: Piece<'_>,
         at: usize,
         seen: Seen,
         answer: &mut impl FnMut(Answer),
     ) {
-        let mut held = bucket.windows.windows_of(seen);
-        if held & bucket.bounded[usize::from(seen.first() & 0x7F)] != 0 && is_in_word(piece.text, at) {
-            held &= !bucket.bounded[usize::from(seen.first() & 0x7F)];
+        let mut held = group.windows.windows_of(seen);
+        let bounded = held & group.bounded[usize::from(seen.first() & 0x7F)];
+        if bounded != 0 && is_in_word(piece.text, at) {
+            held &= !bounded;
         }
         while held != 0 {
-            let Asked { whom, windows } = bucket.asked[held.trailing_zeros() as usize];
+            let Asked { whom, windows } = group.asked[held.trailing_zeros() as usize];
             held &= !windows;
             answer(match whom {
                 Whom::Detector(rule) => self.ask(rule, piece, at),
@@ -305,7 +311,7 @@ impl Detectors {
         let first = out.len();
         for at in positions {
             let seen = Seen::at(piece.text, at);
-            let buckets = if self.whole.is_some() { 0 } else { self.filter.buckets_of(seen) };
+            let buckets = if self.groups.len() == 1 { 0 } else { self.filter.buckets_of(seen) };
             self.ask_all(piece, at, seen, buckets, &mut |answer| {
                 if let Answer::Match(found) = answer {
                     out.push(found);
@@ -347,9 +353,9 @@ impl Detectors {
         let tail = text.len().saturating_sub(SPAN - 1);
         let begins = |at: &usize| {
             let in_word = is_in_word(text, *at);
-            self.buckets.iter().any(|bucket| {
-                let held = bucket.windows.windows_begun(&text[*at..]);
-                let bounded = bucket.bounded[usize::from(text[*at] & 0x7F)];
+            self.groups.iter().any(|group| {
+                let held = group.windows.windows_begun(&text[*at..]);
+                let bounded = group.bounded[usize::from(text[*at] & 0x7F)];
                 (if in_word { held & !bounded } else { held }) != 0
             })
         };
@@ -540,9 +546,9 @@ impl Shape {
     }
 }
 
-/// What the filter cannot tell apart.
+/// Windows of some buckets, told apart. The fewer groups, the less memory a look-up touches.
 #[derive(Debug)]
-struct Bucket {
+struct Group {
     windows: Exact,
     /// For each window.
     asked: Vec<Asked>,
@@ -554,12 +560,12 @@ struct Bucket {
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     whom: Whom,
-    /// All windows of the bucket for which it is.
+    /// All windows of the group for which it is.
     windows: u64,
 }
 
-impl Bucket {
-    fn new(shapes: &[&Shape]) -> Bucket {
+impl Group {
+    fn new(shapes: &[&Shape]) -> Group {
         let windows_of = |whom: Whom| {
             (0..)
                 .zip(shapes)
@@ -570,7 +576,7 @@ impl Bucket {
         for (bit, shape) in shapes.iter().enumerate() {
             shape.bounded.bytes().for_each(|byte| bounded[usize::from(byte)] |= 1 << bit);
         }
-        Bucket {
+        Group {
             windows: Exact::new(shapes.iter().map(|shape| &shape.window)),
             asked: shapes
                 .iter()

@@ -257,11 +257,13 @@ impl<'p> Compiler<'p> {
         let texts = self.names.iter().map(text).collect();
         let redacts = (0..).zip(&self.classes).find(|(_, class)| class.redacts);
         let doubt = self.doubt.or(redacts.map(|(ix, _)| ClassIx(ix)));
+        let mut spellings = self.spellings(first)?;
+        spellings.mark(&masks);
         Ok(Fields {
             doubt,
             step_rules,
             texts,
-            spellings: self.spellings(first)?,
+            spellings,
             masks,
             names: rules,
             steps,
@@ -424,7 +426,7 @@ fn needed<'p>(drafts: &[Draft<'p>], classes: &[Class]) -> Vec<Draft<'p>> {
 }
 
 /// Whether two verdicts differ in nothing but the rule that is told.
-fn is_same(one: Verdict, other: Verdict, classes: &[Class]) -> bool {
+pub(crate) fn is_same(one: Verdict, other: Verdict, classes: &[Class]) -> bool {
     match (one, other) {
         (Verdict::Redact(one), Verdict::Redact(other)) => {
             let (one, other) = (&classes[one.index()], &classes[other.index()]);

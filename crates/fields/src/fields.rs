@@ -1,6 +1,6 @@
 //! Compiled rules and the questions an engine asks them.
 
-use crate::compile;
+use crate::compile::{self, is_same};
 use crate::error::PackError;
 use crate::ids::Ids;
 use crate::pack::PackFile;
@@ -25,15 +25,29 @@ pub enum Profile {
 /// A name as the rules see it: which known name it is, and which conditions it satisfies.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Name {
-    pub(crate) id: u16,
-    /// Of a member that its siblings name: the id of the name that its value spells.
-    pub(crate) echo: u16,
+    // Two numbers, so that a name stays in registers.
+    /// Its id, and above it what `echo` says.
+    ids: u32,
     pub(crate) mask: u64,
 }
 
 impl Name {
     /// A name that no rule knows.
-    pub const NONE: Name = Name { id: 0, echo: 0, mask: 0 };
+    pub const NONE: Name = Name { ids: 0, mask: 0 };
+
+    fn new(id: u16, mask: u64) -> Name {
+        Name { ids: u32::from(id), mask }
+    }
+
+    #[inline]
+    pub(crate) fn id(self) -> u16 {
+        u16::try_from(self.ids & u32::from(u16::MAX)).unwrap_or(0)
+    }
+
+    /// Of a member that its siblings name: the id of the name that its value spells.
+    fn echo(self) -> u16 {
+        u16::try_from(self.ids >> u16::BITS).unwrap_or(0)
+    }
 
     /// The conditions that the name satisfies as the parent, ancestor or sibling of a value.
     #[inline]
@@ -44,7 +58,7 @@ impl Name {
     /// Whether no rule knows the name and it satisfies no condition.
     #[inline]
     pub fn is_none(self) -> bool {
-        self.id == 0 && self.mask == 0
+        self.ids == 0 && self.mask == 0
     }
 
     /// Whether siblings can say what the member holds; see [`Fields::tell`].
@@ -160,25 +174,22 @@ impl Fields {
     /// `first name` as well. Costs one hash and, for known names, one comparison.
     #[inline]
     pub fn name(&self, raw: &[u8]) -> Name {
-        self.known(self.spellings.find(raw))
+        let (id, mask) = self.spellings.find_marked(raw);
+        Name::new(id, mask)
     }
 
     /// Looks up the name at `range` of `text`, as [`Fields::name`] does. It is found sooner if there is text around it.
     #[inline]
     pub fn name_in(&self, text: &[u8], range: Range<usize>) -> Name {
-        self.known(self.spellings.find_in(text, range))
-    }
-
-    #[inline]
-    fn known(&self, id: u16) -> Name {
-        Name { id, echo: 0, mask: self.masks[usize::from(id)] }
+        let (id, mask) = self.spellings.find_in(text, range);
+        Name::new(id, mask)
     }
 
     /// Completes what is known about a name that opens an object or array: rules may ask how such a name ends or
     /// what it contains, even if no rule spells it out.
     #[inline]
     pub fn container(&self, raw: &[u8], name: Name) -> Name {
-        if name.id != 0 { name } else { Name { mask: self.patterns.mask(raw), ..Name::NONE } }
+        if name.id() != 0 { name } else { Name { mask: self.patterns.mask(raw), ..Name::NONE } }
     }
 
     /// The type that an `object` member's value names.
@@ -203,13 +214,13 @@ impl Fields {
     /// Whether the name is that of the member that tells an object's type.
     #[inline]
     pub fn is_type_name(&self, name: Name) -> bool {
-        name.id == self.type_name
+        name.id() == self.type_name
     }
 
     /// Whether the name is that of the member that holds an object's own identifier.
     #[inline]
     pub fn is_id_name(&self, name: Name) -> bool {
-        name.id == self.id_name
+        name.id() == self.id_name
     }
 
     /// Whether the text value of a member of this name says something of the object: its type, its identifier, or
@@ -227,25 +238,29 @@ impl Fields {
             return false;
         }
         let name = self.name(unmarked(text));
-        name.mask & (ACTS | ASKS) == ACTS && told.add(name.id)
+        name.mask & (ACTS | ASKS) == ACTS && told.add(name.id())
     }
 
     /// Completes the name of a member that siblings may name by what stands there: a value that spells a name, as
     /// the options of a form do (`{"label": "E-mail", "value": "email"}`), is none of what that name stands for.
     pub fn echoed(&self, name: Name, value: &[u8]) -> Name {
-        if name.asks() { Name { echo: self.spellings.find(unmarked(value)), ..name } } else { name }
+        if !name.asks() {
+            return name;
+        }
+        let echo = self.spellings.find(unmarked(value));
+        Name { ids: u32::from(name.id()) | u32::from(echo) << u16::BITS, ..name }
     }
 
     /// What applies to everything below a member of this name.
     #[inline]
     pub fn subtree(&self, name: Name) -> Option<Subtree> {
-        self.names[usize::from(name.id)].subtree
+        self.names[usize::from(name.id())].subtree
     }
 
     /// Whether an object under this name gives its type to a sibling under a [`Subtree::Like`] name.
     #[inline]
     pub fn gives_type(&self, name: Name) -> bool {
-        self.names[usize::from(name.id)].gives_type
+        self.names[usize::from(name.id())].gives_type
     }
 
     /// Decides about a string, or about a number if the class's `numbers` is set. For an element of an array the
@@ -261,7 +276,7 @@ impl Fields {
         if name.mask & ACTS == 0 && subtree.is_none() {
             return Some(Verdict::Scan);
         }
-        self.names[usize::from(name.id)].always
+        self.names[usize::from(name.id())].always
     }
 
     /// A class.
@@ -280,12 +295,13 @@ impl Fields {
     }
 
     fn weigh(&self, name: Name, place: &Place) -> Verdict {
-        let steps = &self.steps[self.names[usize::from(name.id)].steps_range()];
+        let steps = &self.steps[self.names[usize::from(name.id())].steps_range()];
         let otherwise = match place.subtree {
             Some(class) if place.ancestors & LEAVES == 0 => Verdict::Redact(class),
             _ => Verdict::Scan,
         };
-        match decide(steps, place, self.types_of(place), otherwise) {
+        let same = |one, other| is_same(one, other, &self.classes);
+        match decide(steps, place, self.types_of(place), otherwise, same) {
             Verdict::Scan if name.asks() => self.ask_siblings(name, place),
             verdict => verdict,
         }
@@ -298,9 +314,9 @@ impl Fields {
             return self.doubt.map_or(Verdict::Scan, Verdict::Redact);
         }
         for id in place.told.ids() {
-            let told = Name { id, echo: 0, mask: self.masks[usize::from(id)] };
+            let told = Name::new(id, self.masks[usize::from(id)]);
             match self.verdict(told, place) {
-                Verdict::Redact(class) if self.is_echo(name.echo, class) => {}
+                Verdict::Redact(class) if self.is_echo(name.echo(), class) => {}
                 Verdict::Scan => {}
                 verdict => return verdict,
             }

@@ -53,8 +53,8 @@ impl Fields {
     pub fn reason(&self, name: Name, place: &Place, class: ClassIx) -> Reason {
         let place = Place { closed: true, ..*place };
         let decides = |id: u16| self.deciding_step(id, &place, class);
-        if let Some(step) = decides(name.id) {
-            return Reason { by: By::Name, name: name.id, step: Some(step) };
+        if let Some(step) = decides(name.id()) {
+            return Reason { by: By::Name, name: name.id(), step: Some(step) };
         }
         if name.asks() {
             for id in place.told.ids() {

@@ -109,25 +109,27 @@ fn unless_closed(place: &Place, at_last: Truth) -> Truth {
     if place.closed { at_last } else { Truth::Unknown }
 }
 
-/// Goes through the rules of a name in order; `otherwise` is the verdict if none holds.
-pub(crate) fn decide(steps: &[Step], place: &Place, types: Types, otherwise: Verdict) -> Verdict {
+/// Goes through the rules of a name in order; `otherwise` is the verdict if none holds. Of verdicts that come to the `same`
+/// thing the one is taken that is certain.
+pub(crate) fn decide(
+    steps: &[Step],
+    place: &Place,
+    types: Types,
+    otherwise: Verdict,
+    same: impl Fn(Verdict, Verdict) -> bool,
+) -> Verdict {
     let mut possible: Option<Verdict> = None;
+    let may_be = |possible: Option<Verdict>, verdict| {
+        possible.is_none_or(|other| other == verdict || same(other, verdict))
+    };
     for step in steps {
         match step.truth(place, types) {
             Truth::False => {}
-            Truth::Unknown if possible.is_some_and(|other| other != step.verdict) => {
-                return Verdict::Undecided;
-            }
-            Truth::Unknown => possible = Some(step.verdict),
-            Truth::True => return agree(possible, step.verdict),
+            Truth::Unknown if may_be(possible, step.verdict) => possible = Some(step.verdict),
+            Truth::Unknown => return Verdict::Undecided,
+            Truth::True if may_be(possible, step.verdict) => return step.verdict,
+            Truth::True => return Verdict::Undecided,
         }
     }
-    agree(possible, otherwise)
-}
-
-fn agree(possible: Option<Verdict>, verdict: Verdict) -> Verdict {
-    match possible {
-        Some(other) if other != verdict => Verdict::Undecided,
-        _ => verdict,
-    }
+    if may_be(possible, otherwise) { otherwise } else { Verdict::Undecided }
 }

@@ -30,14 +30,17 @@ struct Entry {
     between_at: u32,
     len: u16,
     id: u16,
+    /// What goes with the id.
+    mark: u64,
 }
 
 /// Finds the number of a spelling, ASCII case aside.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// Hash bits in the upper half, position in `entries` plus one in the lower half, so zero is free.
+    /// Hash bits in the upper half, position in `entries` in the lower half; zero is free.
     slots: Box<[u32]>,
     shift: u32,
+    /// The first is that of no spelling.
     entries: Vec<Entry>,
     text: Vec<u8>,
     len_max: usize,
@@ -54,7 +57,7 @@ impl Table {
         let mut table = Table {
             slots: vec![0; 1 << bits].into_boxed_slice(),
             shift: 64 - bits,
-            entries: Vec::with_capacity(spellings.len()),
+            entries: vec![Entry { ends: Ends { head: 0, tail: 0 }, between_at: 0, len: 0, id: 0, mark: 0 }],
             text: Vec::new(),
             len_max: 0,
         };
@@ -64,39 +67,69 @@ impl Table {
         table
     }
 
+    /// Gives each spelling what `marks` says of its number, to be found with it.
+    pub(crate) fn mark(&mut self, marks: &[u64]) {
+        for entry in &mut self.entries {
+            entry.mark = marks.get(usize::from(entry.id)).copied().unwrap_or(0);
+        }
+    }
+
     /// The number of a spelling, or zero.
     #[inline]
     pub(crate) fn find(&self, raw: &[u8]) -> u16 {
+        self.find_marked(raw).0
+    }
+
+    /// The number of a spelling, or zero, with its mark.
+    #[inline]
+    pub(crate) fn find_marked(&self, raw: &[u8]) -> (u16, u64) {
         if raw.len().wrapping_sub(1) >= self.len_max {
-            return 0;
+            return (0, self.entries[0].mark);
         }
         self.find_ends(raw, Ends::of(raw))
     }
 
-    /// The number of the spelling at `range` of a text, or zero.
+    /// The same of the spelling at `range` of a text.
     #[inline]
-    pub(crate) fn find_in(&self, text: &[u8], range: Range<usize>) -> u16 {
+    pub(crate) fn find_in(&self, text: &[u8], range: Range<usize>) -> (u16, u64) {
         let raw = &text[range.clone()];
         if raw.len().wrapping_sub(1) >= self.len_max {
-            return 0;
+            return (0, self.entries[0].mark);
         }
         let ends = Ends::within(text, range).unwrap_or_else(|| Ends::of(raw));
         self.find_ends(raw, ends)
     }
 
     #[inline]
-    fn find_ends(&self, raw: &[u8], ends: Ends) -> u16 {
+    fn find_ends(&self, raw: &[u8], ends: Ends) -> (u16, u64) {
         let hash = ends.hash(raw.len());
-        let mut at = self.first_slot(hash);
+        let at = self.first_slot(hash);
+        let slot = self.slots[at];
+        let entry = self.entries[(slot & !TAG) as usize];
+        // Whether a name is known is hard to predict, so that nothing branches on it: a free slot has the entry of no
+        // spelling.
+        let is_it = (usize::from(entry.len) == raw.len())
+            & (entry.ends.head == ends.head)
+            & (entry.ends.tail == ends.tail);
+        if (slot == 0) | is_it & (raw.len() <= 2 * END) {
+            return (entry.id, entry.mark);
+        }
+        self.find_from(at, hash, raw, ends)
+    }
+
+    /// Looks through the slots from one on.
+    #[inline(never)]
+    fn find_from(&self, first: usize, hash: u64, raw: &[u8], ends: Ends) -> (u16, u64) {
+        let mut at = first;
         loop {
             let slot = self.slots[at];
             if slot == 0 {
-                return 0;
+                return (0, self.entries[0].mark);
             }
             if slot & TAG == tag(hash) {
-                let entry = self.entries[(slot & !TAG) as usize - 1];
+                let entry = self.entries[(slot & !TAG) as usize];
                 if usize::from(entry.len) == raw.len() && entry.ends == ends && self.is_between(entry, raw) {
-                    return entry.id;
+                    return (entry.id, entry.mark);
                 }
             }
             at = (at + 1) & (self.slots.len() - 1);
@@ -104,7 +137,7 @@ impl Table {
     }
 
     fn insert(&mut self, spelling: &[u8], id: u16) {
-        debug_assert!(id != 0 && !spelling.is_empty() && self.entries.len() < Table::CAPACITY);
+        debug_assert!(id != 0 && !spelling.is_empty() && self.entries.len() <= Table::CAPACITY);
         if self.find(spelling) != 0 {
             return;
         }
@@ -114,14 +147,14 @@ impl Table {
         };
         let ends = Ends::of(spelling);
         self.text.extend_from_slice(between(spelling));
-        self.entries.push(Entry { ends, between_at, len, id });
+        let position = u32::try_from(self.entries.len()).unwrap_or(0);
+        self.entries.push(Entry { ends, between_at, len, id, mark: 0 });
         self.len_max = self.len_max.max(spelling.len());
         let hash = ends.hash(spelling.len());
         let mut slot = self.first_slot(hash);
         while self.slots[slot] != 0 {
             slot = (slot + 1) & (self.slots.len() - 1);
         }
-        let position = u32::try_from(self.entries.len()).unwrap_or(0);
         self.slots[slot] = tag(hash) | position;
     }
 
@@ -132,12 +165,6 @@ impl Table {
 
     #[inline]
     fn is_between(&self, entry: Entry, raw: &[u8]) -> bool {
-        raw.len() <= 2 * END || self.is_long(entry, raw)
-    }
-
-    // Apart, so that shorter names need no registers for it.
-    #[inline(never)]
-    fn is_long(&self, entry: Entry, raw: &[u8]) -> bool {
         let (between, at) = (between(raw), entry.between_at as usize);
         self.text[at..at + between.len()].eq_ignore_ascii_case(between)
     }

@@ -53,6 +53,12 @@ impl Transforms {
         if self.of(category) == Transform::Remove { b"" } else { category.label().as_bytes() }
     }
 
+    /// What replaces every value of a category, if its transform does not ask what they say.
+    #[inline]
+    pub(crate) fn fixed(&self, category: Category) -> Option<&'static [u8]> {
+        (!self.reads(category)).then(|| self.unseen(category))
+    }
+
     /// Whether any transform asks what a value says.
     pub(crate) fn reads_values(&self) -> bool {
         self.by_category.iter().any(|transform| asks(*transform))

@@ -248,9 +248,12 @@ impl Walk<'_, '_> {
         let is_short = value.len() < WHOLE_BYTES_MAX;
         let stays = value.is_empty() || self.stays(value) || (is_short && is_nobody(category, value));
         if !stays {
-            self.render(value, rule, flags);
             let span = self.raw(body);
-            self.out.replace(span, &self.scratch.bytes)?;
+            let fixed = self.compiled.transforms.fixed(category);
+            if fixed.is_none() {
+                self.render(value, rule, flags);
+            }
+            self.out.replace(span, fixed.unwrap_or(&self.scratch.bytes))?;
             self.show(value, rule, flags);
             let chars = self.chars(body);
             self.found(rule, span, Span { start: 0, end: chars })?;
@@ -354,7 +357,10 @@ impl Walk<'_, '_> {
             }
             let category = self.out.rules.get(found.rule).category;
             bytes.clear();
-            if self.compiled.transforms.is_token(category) {
+            let fixed = self.compiled.transforms.fixed(category);
+            if fixed.is_some() {
+                // There is nothing to write.
+            } else if self.compiled.transforms.is_token(category) {
                 // The text as it was, not as it was folded: it may be turned back.
                 let value = decoded(self.compiled.arch, &source[start..end], plain);
                 surrogate::render(self.compiled, self.out, self.nesting, (found.rule, &value), bytes);
@@ -367,7 +373,7 @@ impl Walk<'_, '_> {
             let allowed = self.exempts(category, source, &found)
                 || !self.compiled.allowed.is_empty() && self.allows_match(source, &found);
             if !allowed {
-                self.out.replace(span, &self.scratch.bytes)?;
+                self.out.replace(span, fixed.unwrap_or(&self.scratch.bytes))?;
             }
             self.report_match(found.rule, (span, Span { start: chars, end: chars + length }), allowed)?;
             (counted, chars) = (end, chars + length);

@@ -40,6 +40,46 @@ pub(super) struct Shape {
     pub(super) digits: usize,
     /// How long it is, as far as it was read.
     pub(super) len: usize,
+    /// What stands where, so far.
+    signs: Signs,
+}
+
+impl Shape {
+    /// Whether the form that `signs` are of may fit, as far as the shape was read.
+    #[inline]
+    pub(super) fn may_be(&self, signs: &Signs) -> bool {
+        let known = (1 << self.len) - 1;
+        let lacks = signs.digits & !self.signs.digits
+            | signs.letters & !self.signs.letters
+            | signs.separators & !self.signs.separators;
+        lacks & known == 0
+    }
+}
+
+/// Which bytes from the beginning on are, or must be, digits, letters and separators: one bit each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signs {
+    digits: u64,
+    letters: u64,
+    separators: u64,
+}
+
+impl Signs {
+    /// Those of a form, up to where a sign may be left out.
+    pub(super) fn of(form: &str) -> Signs {
+        let mut signs = Signs::default();
+        for (at, sign) in form.bytes().enumerate().take(SHAPE_LEN) {
+            match sign {
+                b'~' | b'#' => break,
+                b'n' => {}
+                b'd' | b'0'..=b'9' => signs.digits |= 1 << at,
+                b'u' | b'A'..=b'Z' => signs.letters |= 1 << at,
+                _ if SEPARATOR.has(sign) => signs.separators |= 1 << at,
+                _ => {}
+            }
+        }
+        signs
+    }
 }
 
 /// The shape of what begins at `start`; nothing if no id looks like that.
@@ -50,15 +90,20 @@ pub(super) fn shape(view: &View<'_>, start: usize) -> Option<Shape> {
     let mut run = lead_digits;
     let mut longest = lead_digits;
     let mut pos = start + lead_digits;
+    let mut signs = Signs { digits: (1 << lead_digits) - 1, ..Signs::default() };
     while pos < start + SHAPE_LEN {
         let byte = view.at(pos);
+        let bit = 1 << (pos - start);
         if byte.is_ascii_digit() {
+            signs.digits |= bit;
             digits += 1;
             run += 1;
         } else if byte.is_ascii_alphabetic() {
+            signs.letters |= bit;
             run += 1;
             others += 1;
         } else if SEPARATOR.has(byte) && goes_on(view, pos) {
+            signs.separators |= bit;
             run = 0;
             dots += usize::from(byte == b'.');
             others += usize::from(byte != b'.');
@@ -73,7 +118,12 @@ pub(super) fn shape(view: &View<'_>, start: usize) -> Option<Shape> {
     let is_address = dots == 3 && others == 0 && longest <= 3;
     let is_date = lead_digits == 4 && view.at(start + 4) == b'-' && view.at(start + 7) == b'-';
     let enough = if lead_digits > 0 { digits >= 5 } else { digits >= 4 };
-    (enough && !is_long && !is_address && !is_date).then_some(Shape { lead_digits, digits, len: pos - start })
+    (enough && !is_long && !is_address && !is_date).then_some(Shape {
+        lead_digits,
+        digits,
+        len: pos - start,
+        signs,
+    })
 }
 
 /// Whether what stands behind the separator at `pos` may belong to the same id: words do not.

@@ -17,6 +17,7 @@
 //!
 //! Words that mean something else as well are *weak*: they never serve as (c).
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use obelus_json::filter::{ByteSet, Window};
@@ -284,6 +285,7 @@ struct Bare {
     next: Option<u8>,
     /// How many digits it has at least.
     digits: usize,
+    signs: form::Signs,
 }
 
 impl Kinds {
@@ -292,7 +294,14 @@ impl Kinds {
         self.bare.resize(FIRSTS * RUNS, Vec::new());
         for &(form, check) in kind.bare {
             let runs = form::lead_runs(form);
-            let bare = Bare { rule, form, check, next: form::behind_lead(form), digits: form::digits(form) };
+            let bare = Bare {
+                rule,
+                form,
+                check,
+                next: form::behind_lead(form),
+                digits: form::digits(form),
+                signs: form::Signs::of(form),
+            };
             let firsts = [b'0'].into_iter().chain(b'A'..=b'Z');
             for (first, by_run) in firsts.zip(self.bare.chunks_mut(RUNS)) {
                 for (run, forms) in by_run.iter_mut().enumerate() {
@@ -331,9 +340,12 @@ impl Kinds {
         let slot = if first.is_ascii_digit() { 0 } else { usize::from(first.checked_sub(b'A')?) + 1 };
         let forms = self.bare.get(slot * RUNS + shape.lead_digits.min(RUNS - 1))?;
         let next = view.at(start + shape.lead_digits);
-        let mut fitting = forms
-            .iter()
-            .filter(|bare| bare.digits <= shape.digits && bare.next.is_none_or(|sign| sign == next));
+        let may_fit = |bare: &&Bare| {
+            shape.may_be(&bare.signs)
+                && bare.digits <= shape.digits
+                && bare.next.is_none_or(|sign| sign == next)
+        };
+        let mut fitting = forms.iter().filter(may_fit);
         fitting.find_map(|bare| {
             let id = form::read(view, start, bare.form)?;
             let span = start..id.end;
@@ -367,8 +379,10 @@ impl Kinds {
         let mut directly = true;
         while let Some(end) = before.next_end() {
             directly &= text.len() - end <= FILLING_MAX;
+            let is_label = Cell::new(false);
             let read = |believed: bool| {
                 self.words.ending_at(text, end).find_map(|(label, idx)| {
+                    is_label.set(true);
                     let (rule, kind) = self.kinds.get(idx)?;
                     let believed = believed && !label.is_weak && !label.is_country;
                     let far = label.is_country && text.len() - end > COUNTRY_MAX;
@@ -381,7 +395,7 @@ impl Kinds {
                 })
             };
             // Of several kinds that a word names, the one whose check digits are right.
-            let named = read(false).or_else(|| directly.then(|| read(true)).flatten());
+            let named = read(false).or_else(|| (directly && is_label.get()).then(|| read(true)).flatten());
             if named.is_some() {
                 return named;
             }
