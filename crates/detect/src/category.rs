@@ -22,8 +22,11 @@ macro_rules! categories {
             }
 
             /// What replaces a finding under the label transform: the name in square brackets.
+            #[inline]
             pub const fn label(self) -> &'static str {
-                match self { $(Category::$variant => concat!("[", $name, "]"),)* }
+                // Looked up, as findings of all categories come in no order that a branch could follow.
+                const LABELS: &[&str] = &[$(concat!("[", $name, "]"),)*];
+                LABELS[self as usize]
             }
         }
     };

@@ -144,9 +144,15 @@ impl<'t> View<'t> {
     /// Like [`View::run`], but no longer than `len_max` bytes.
     #[inline]
     pub(crate) fn run_up_to(&self, from: usize, len_max: usize, class: Class) -> usize {
-        let mut pos = from;
-        while pos - from < len_max && class.has(self.at(pos)) && pos < self.high {
-            pos += 1;
+        let seen = self.high.min(self.text.len());
+        let limit = from + len_max;
+        let bytes =
+            if from < self.low { &[] } else { self.text.get(from..limit.min(seen)).unwrap_or_default() };
+        let len = bytes.iter().position(|byte| !class.has(*byte)).unwrap_or(bytes.len());
+        let pos = from + len;
+        work::read(len + 1);
+        if pos >= seen && pos < limit && seen < self.high {
+            self.touched.set(self.touched.get() | self.open);
         }
         pos.min(self.text.len())
     }
@@ -154,12 +160,10 @@ impl<'t> View<'t> {
     /// Where the run of bytes of `class` that ends at `to` begins.
     #[inline]
     pub(crate) fn back(&self, to: usize, class: Class) -> usize {
-        let mut pos = to;
-        while pos > self.low && class.has(self.text[pos - 1]) {
-            pos -= 1;
-        }
-        work::read(to + 1 - pos);
-        pos
+        let bytes = self.text.get(self.low..to).unwrap_or_default();
+        let len = bytes.iter().rev().position(|byte| !class.has(*byte)).unwrap_or(bytes.len());
+        work::read(len + 1);
+        to - len
     }
 
     /// Where `literal` stands next from `from` on.

@@ -71,6 +71,18 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// Whether a quotation mark opens a name or a value in a container.
+    #[inline(always)]
+    pub(crate) fn takes_string(self) -> bool {
+        matches!(self, State::Value | State::FirstElement | State::FirstName | State::Name)
+    }
+
+    /// What is open then.
+    #[inline(always)]
+    pub(crate) fn opened(self) -> State {
+        if matches!(self, State::FirstName | State::Name) { State::InName } else { State::InString }
+    }
+
     /// Whether a name or string value is open.
     #[inline(always)]
     pub(crate) fn is_in_string(self) -> bool {

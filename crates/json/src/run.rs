@@ -160,11 +160,13 @@ impl<'r, V: Visitor> Run<'r, V> {
         }
         let (unicode, bad) = self.check::<A>(&bytes, &block, text, live, base);
         let words_before = self.carry.word;
+        let candidate = bytes.candidates.reported(&mut self.carry.word).0;
         let mut marks = Marks {
+            any: bytes.backslash | unicode | bytes.non_ascii | candidate,
             escape: bytes.backslash,
             unicode,
             non_ascii: bytes.non_ascii,
-            candidate: bytes.candidates.reported(&mut self.carry.word).0,
+            candidate,
         };
         let mut events = (block.quote | block.structure | block.scalar_start | bad) & live;
         // A local variable, so that it stays in a register from step to step.
@@ -175,34 +177,42 @@ impl<'r, V: Visitor> Run<'r, V> {
             if visitor.extra_version() != version {
                 version = visitor.extra_version();
                 marks.candidate |= more_candidates::<A>(visitor.extra(), text, words_before);
+                marks.any |= marks.candidate;
             }
         };
         while let Some(bit) = take_first(&mut events) {
             let mut bit = bit;
             look_again(self.visitor, &mut marks);
             if !state.is_in_string() {
-                let step = self.step(state, text[bit], base + bit);
-                state = self.next(state, step)?;
-                // Mostly the other end of the string is in the same block.
-                if !state.is_in_string() {
-                    state = self.skip_sign(state, text, &mut events);
-                    continue;
+                if text[bit] == b'"' && state.takes_string() {
+                    // Most events are those of names and strings in containers.
+                    self.before_name = state;
+                    state = self.open_string(state.opened(), base + bit);
+                } else {
+                    let step = self.step(state, text[bit], base + bit);
+                    state = self.next(state, step)?;
+                    if !state.is_in_string() {
+                        state = self.skip_sign(state, text, &mut events);
+                        continue;
+                    }
                 }
+                // Mostly the other end of the string is in the same block.
                 match take_first(&mut events) {
                     Some(next) => bit = next,
                     None => break,
                 }
             }
             let seen = live_bits(bit) & !live_bits(self.open_at.saturating_sub(base));
-            let flags = self.flags | marks.within(seen);
-            self.note_hits(marks.candidate & seen, base);
+            if marks.any & seen != 0 {
+                self.flags |= marks.within(seen);
+                self.note_hits(marks.candidate & seen, base);
+            }
             let step = if bad >> bit & 1 == 1 {
-                self.flags = flags;
                 Err(bad_in_string(block.escaped >> bit & 1 == 1, base + bit))
             } else if state == State::InName {
-                self.close_name(base + bit, flags)
+                self.close_name(base + bit)
             } else {
-                self.close_string(base + bit, flags)
+                self.close_string(base + bit)
             };
             state = self.next(state, step)?;
             state = self.skip_sign(state, text, &mut events);
@@ -292,10 +302,6 @@ impl<'r, V: Visitor> Run<'r, V> {
             (State::Comma, b',') => Ok(if self.lexer.in_array { State::Value } else { State::Name }),
             (State::Comma, b'}') if !self.lexer.in_array => self.close(Bracket::Object, at),
             (State::Comma, b']') if self.lexer.in_array => self.close(Bracket::Array, at),
-            (State::Name | State::FirstName, b'"') => {
-                self.before_name = state;
-                Ok(self.open_string(State::InName, at))
-            }
             (State::FirstName, b'}') => self.close(Bracket::Object, at),
             (State::FirstElement, b']') => self.close(Bracket::Array, at),
             (State::Value | State::FirstElement, _) => self.value(byte, at),
@@ -352,20 +358,22 @@ impl<'r, V: Visitor> Run<'r, V> {
     }
 
     #[inline(always)]
-    fn close_name(&mut self, at: usize, flags: StringFlags) -> Step<V::Stop> {
+    fn close_name(&mut self, at: usize) -> Step<V::Stop> {
         let begin = self.open_at - 1;
         let hits = Hits(self.hits.get(..self.hits_len));
-        self.visitor.name(self.open_at..at, flags, hits).map_err(|stop| Halt::Stop(stop, begin))?;
+        self.visitor.name(self.open_at..at, self.flags, hits).map_err(|stop| Halt::Stop(stop, begin))?;
         Ok(State::Colon)
     }
 
     #[inline(always)]
-    fn close_string(&mut self, at: usize, flags: StringFlags) -> Step<V::Stop> {
+    fn close_string(&mut self, at: usize) -> Step<V::Stop> {
         let part = if std::mem::take(&mut self.lexer.has_part) { Part::Last } else { Part::Whole };
         // A value that goes on has no quotation mark here.
         let begin = self.open_at - usize::from(part == Part::Whole);
         let hits = Hits(self.hits.get(..self.hits_len).filter(|_| part == Part::Whole));
-        self.visitor.string(self.open_at..at, part, flags, hits).map_err(|stop| Halt::Stop(stop, begin))?;
+        self.visitor
+            .string(self.open_at..at, part, self.flags, hits)
+            .map_err(|stop| Halt::Stop(stop, begin))?;
         self.end_value(at + 1)
     }
 
@@ -567,6 +575,8 @@ fn bad_in_string<S>(is_escaped: bool, at: usize) -> Halt<S> {
 /// Masks that become [`StringFlags`].
 #[derive(Clone, Copy)]
 struct Marks {
+    /// Those of any kind.
+    any: u64,
     escape: u64,
     unicode: u64,
     non_ascii: u64,
@@ -576,9 +586,6 @@ struct Marks {
 impl Marks {
     #[inline(always)]
     fn within(&self, range: u64) -> StringFlags {
-        if (self.escape | self.non_ascii | self.candidate | self.unicode) & range == 0 {
-            return StringFlags::default();
-        }
         StringFlags::when(StringFlags::ESCAPE, self.escape & range)
             | StringFlags::when(StringFlags::UNICODE_ESCAPE, self.unicode & range)
             | StringFlags::when(StringFlags::NON_ASCII, self.non_ascii & range)

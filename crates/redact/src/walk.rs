@@ -480,13 +480,13 @@ impl Visitor for Walk<'_, '_> {
         self.state.member = name;
         self.state.member_body = Some((body.clone(), escaped));
         // A name that a rule spells out holds nothing.
-        if !flags.is_empty() && name.is_none() && (escaped || self.scratch.shown.may_match(raw)) {
+        if name.is_none() && !flags.is_empty() && (escaped || self.scratch.shown.may_match(raw)) {
             self.scan_name(&body, flags, hits)?;
         }
         if let Some(top) = self.state.frames.top_mut() {
             let news = name.mask() & !top.seen;
             top.seen |= news;
-            if news != 0 && top.waiting > 0 {
+            if top.waiting > 0 && news != 0 {
                 self.settle_frame(self.state.frames.depth() - 1, false)?;
             }
         }
