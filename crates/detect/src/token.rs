@@ -4,6 +4,8 @@
 //! because digits would be found again, as a card number by chance; no sign that JSON, Markdown or a link would
 //! escape; a fixed length behind the category, so that no token begins another.
 
+use memchr::memmem;
+
 use crate::Category;
 
 /// What every token begins with.
@@ -38,9 +40,27 @@ pub fn parse(text: &[u8]) -> Option<(Category, usize)> {
     Some((category, PREFIX.len() + name_len + 1 + 2 * BODY_BYTES))
 }
 
+/// Where the first token in `text` begins and how long it is.
+pub fn find(text: &[u8]) -> Option<(usize, usize)> {
+    memmem::find_iter(text, PREFIX).find_map(|at| Some((at, parse(text.get(at..)?)?.1)))
+}
+
+/// Whether there is anything in `text` that begins as a token does.
+pub fn may_hold(text: &[u8]) -> bool {
+    memmem::find(text, PREFIX).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_found_behind_what_only_begins_like_one() {
+        let text = b"obl_ obl_email_abc obl_obl_email_abcdefghijklmnopabcd obl_email_abcdefghijklmnopabcd";
+        assert_eq!(find(text), Some((23, 30)));
+        assert_eq!(find(&text[24..53]), None);
+        assert!(may_hold(&text[..4]) && !may_hold(&text[..3]));
+    }
 
     #[test]
     fn tokens_are_known_again() {

@@ -5,7 +5,7 @@ use crate::memory::{Memory, Value};
 use crate::scope_key::{ScopeKey, TokenName};
 use crate::vault::Shared;
 use crate::writer::Writing;
-use obelus::Category;
+use obelus::{Category, token};
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -134,12 +134,9 @@ impl Scope {
     fn with_values(&self, text: &[u8]) -> Option<Option<Zeroizing<Vec<u8>>>> {
         let mut out: Option<Zeroizing<Vec<u8>>> = None;
         let (mut copied, mut at) = (0, 0);
-        while let Some(begin) = text.get(at..).and_then(begin_of_token) {
+        while let Some((begin, len)) = text.get(at..).and_then(token::find) {
             at += begin;
-            let Some((name, len)) = text.get(at..).and_then(TokenName::begins) else {
-                at += 1;
-                continue;
-            };
+            let (name, _) = text.get(at..).and_then(TokenName::begins)?;
             match self.look_up(&name) {
                 Known::Unclear => return None,
                 Known::Nothing => {}
@@ -244,12 +241,6 @@ impl Scope {
             memory.add(*name, Arc::clone(value), expires, true);
         }
     }
-}
-
-/// Where a token can begin next: most values hold none, and none of its first sign.
-fn begin_of_token(text: &[u8]) -> Option<usize> {
-    let first = obelus::token::PREFIX.first()?;
-    text.iter().position(|byte| byte == first)
 }
 
 /// Appends as long as the whole is no longer than a value may be.

@@ -73,17 +73,11 @@ pub(crate) enum Unreadable {
 const KEPT_MAX: usize = 1 << 19;
 
 impl<M: Copy> Index<M> {
-    /// Reads a document. `is_strict`: no object that the table knows may have a member twice.
-    pub(crate) fn read(
-        table: &Table<M>,
-        lex: &Lex,
-        doc: &[u8],
-        is_strict: bool,
-    ) -> Result<Index<M>, Unreadable> {
+    /// Reads a document. No object that the table knows may have a member twice.
+    pub(crate) fn read(table: &Table<M>, lex: &Lex, doc: &[u8]) -> Result<Index<M>, Unreadable> {
         let mut reader = Reader {
             table,
             doc,
-            is_strict,
             track: Track::new(),
             open: Vec::new(),
             names: Vec::new(),
@@ -123,7 +117,6 @@ struct Open {
 struct Reader<'r, M> {
     table: &'r Table<M>,
     doc: &'r [u8],
-    is_strict: bool,
     track: Track<M>,
     /// Containers that the table knows, or that are an item.
     open: Vec<Option<Open>>,
@@ -224,7 +217,7 @@ impl<M: Copy> Visitor for Reader<'_, M> {
             open.name = body.clone();
         }
         let name = if escaped { Cow::Owned(crate::escape::decode(raw)) } else { Cow::Borrowed(raw) };
-        if self.track.name(self.table, &name) && self.is_strict && self.comes_twice(name, &body, escaped) {
+        if self.track.name(self.table, &name) && self.comes_twice(name, &body, escaped) {
             return Err(Unreadable::Twice(body.start));
         }
         self.check_room(body.start)

@@ -24,7 +24,7 @@ pub(crate) fn admit(wire: &Wire, route: Route, body: &[u8]) -> Result<(Facts, Op
             "the request is no JSON object: send one JSON object in UTF-8",
         ));
     }
-    let index = Index::read(&wire.request_reader(route).table, &wire.lex, doc, true)
+    let index = Index::read(&wire.request_reader(route).table, &wire.lex, doc)
         .map_err(|unreadable| Side::Request.unreadable(unreadable))?;
     check(doc, &index)?;
     if wire.media == Media::Block

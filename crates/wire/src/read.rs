@@ -260,9 +260,10 @@ fn links_of(wire: &Wire, mode: Mode, doc: &[u8]) -> Option<Links> {
     }
     let mut links = Links::default();
     // Without its beginning there is no token. One whose letters are written as escapes stays as it is.
-    let may_hold = |text: &[u8]| memchr::memmem::find(text, token::PREFIX).is_some();
-    let leaves = if may_hold(doc) { wire.lex.leaves(doc).unwrap_or_default() } else { Vec::new() };
-    for leaf in leaves.into_iter().filter(|leaf| doc[leaf.start] == b'"' && may_hold(&doc[leaf.clone()])) {
+    let leaves = if token::may_hold(doc) { wire.lex.leaves(doc).unwrap_or_default() } else { Vec::new() };
+    for leaf in
+        leaves.into_iter().filter(|leaf| doc[leaf.start] == b'"' && token::may_hold(&doc[leaf.clone()]))
+    {
         links.begin(leaf.start as u64 + 1);
         links.see(&doc[leaf.start + 1..leaf.end - 1], true);
     }

@@ -195,7 +195,7 @@ fn keep(scope: &Scope, value: &[u8], out: &mut Vec<u8>) -> bool {
 fn replace(value: &[u8], out: &mut Vec<u8>, mut with: impl FnMut(&[u8], &mut Vec<u8>) -> bool) -> bool {
     let (mut rest, mut is_any) = (value, false);
     loop {
-        let Some((at, len)) = find(rest) else {
+        let Some((at, len)) = token::find(rest) else {
             out.extend_from_slice(rest);
             return is_any && are_words(rest);
         };
@@ -215,12 +215,6 @@ pub(crate) fn parse(text: &[u8]) -> Option<usize> {
     token::parse(text).map(|(_, len)| len)
 }
 
-/// Where the first token stands, and how long it is.
-pub(crate) fn find(text: &[u8]) -> Option<(usize, usize)> {
-    let starts = text.windows(token::PREFIX.len()).enumerate().filter(|(_, piece)| *piece == token::PREFIX);
-    starts.map(|(at, _)| at).find_map(|at| Some((at, token::parse(text.get(at..)?)?.1)))
-}
-
 /// Letters, spaces and punctuation, but nothing that addresses and numbers are made of.
 fn are_words(text: &[u8]) -> bool {
     let may_stand = |sign: char| {
@@ -232,7 +226,7 @@ fn are_words(text: &[u8]) -> bool {
 /// Appends the body of a JSON string with every token of the scope opened, and says whether there was one.
 pub(crate) fn open_all(scope: &Scope, body: &[u8], out: &mut Vec<u8>) -> bool {
     let (mut rest, mut is_any, mut value) = (body, false, Vec::new());
-    while let Some((at, len)) = find(rest) {
+    while let Some((at, len)) = token::find(rest) {
         let (before, from) = rest.split_at(at);
         let (token, behind) = from.split_at(len);
         out.extend_from_slice(before);
@@ -277,6 +271,6 @@ mod tests {
     fn one_token_alone_is_told_from_text_with_tokens() {
         assert!(is_token(TOKEN.as_bytes()));
         assert!(!is_token(format!("{TOKEN}a").as_bytes()));
-        assert_eq!(find(format!("obl_ {TOKEN}").as_bytes()), Some((5, TOKEN.len())));
+        assert_eq!(token::find(format!("obl_ {TOKEN}").as_bytes()), Some((5, TOKEN.len())));
     }
 }

@@ -262,7 +262,7 @@ impl Answer {
     pub fn finish(self, body: &[u8]) -> Result<Redacted, Refusal> {
         let (mark, doc) = split_mark(body);
         let reader = self.wire.answer_reader(self.route);
-        let index = Index::read(&reader.table, &self.wire.lex, doc, true)
+        let index = Index::read(&reader.table, &self.wire.lex, doc)
             .map_err(|unreadable| Side::Answer.unreadable(unreadable))?;
         let mut reading = Reading::new(&self.wire, &self.scope, Side::Answer);
         let read = reading.read(reader, doc, &index)?;

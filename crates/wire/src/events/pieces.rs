@@ -117,7 +117,7 @@ impl Event<'_> {
         }
         state.usual = None;
         let reader = &self.wire.events;
-        let index = Index::read(&reader.table, &self.wire.lex, doc, true)
+        let index = Index::read(&reader.table, &self.wire.lex, doc)
             .map_err(|unreadable| Side::Answer.unreadable(unreadable))?;
         let data = Data::new(doc, index);
         data.note(self.wire.restored.is_empty(), state);
