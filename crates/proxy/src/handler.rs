@@ -277,7 +277,7 @@ async fn forward(
     let sent = tokio::select! {
         biased;
         stop = &mut ticket => Err(stopped(stop)),
-        sent = exchange.policy.client.send(&permit.target, outgoing) => sent,
+        sent = permit.target.client.send(&permit.target, outgoing) => sent,
     };
     match sent {
         Ok(response) => {

@@ -6,11 +6,14 @@ use crate::upstream::Client;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use obelus_audit::Word;
 use obelus_wire::{Provider, Wire};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -24,7 +27,6 @@ pub(crate) struct Policy {
     pub(crate) version: Word,
     /// Reads headers and parameters.
     pub(crate) reader: Reader,
-    pub(crate) client: Client,
     grants: HashMap<String, Arc<Grant>>,
 }
 
@@ -47,6 +49,7 @@ pub(crate) struct Grant {
 pub(crate) struct Target {
     pub(crate) name: Word,
     pub(crate) upstream: Upstream,
+    pub(crate) client: Client,
     credential: Option<(HeaderName, HeaderValue)>,
 }
 
@@ -83,9 +86,14 @@ impl Policy {
                 .map_err(|error| ConfigError::new(one_line(&format!("profiles.{name}: {error}"))))?;
             wires.insert(name.as_str(), Arc::new(wire));
         }
+        let client = Client::new(&config.timeouts, None)?;
         let mut targets = BTreeMap::new();
         for (name, upstream) in &config.upstreams {
-            targets.insert(name.as_str(), target(name, upstream, env)?);
+            let client = match &upstream.ca_file {
+                None => client.clone(),
+                Some(path) => Client::new(&config.timeouts, Some(authorities(name, path)?))?,
+            };
+            targets.insert(name.as_str(), target(name, upstream, client, env)?);
         }
         let mut grants = HashMap::new();
         for (name, workflow) in &config.workflows {
@@ -103,7 +111,6 @@ impl Policy {
         Ok(Policy {
             version: Word::hex(digest.finalize().get(..VERSION_BYTES).unwrap_or_default()),
             reader: Reader::new().map_err(|error| ConfigError::new(error.to_string()))?,
-            client: Client::new(&config.timeouts)?,
             config: config.clone(),
             grants,
         })
@@ -189,7 +196,7 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn target(name: &str, upstream: &Upstream, env: Env<'_>) -> Result<Target, ConfigError> {
+fn target(name: &str, upstream: &Upstream, client: Client, env: Env<'_>) -> Result<Target, ConfigError> {
     let place = || ConfigError::new(format!("upstreams.{name}: the name cannot stand in records"));
     let name = Word::new(name).ok_or_else(place)?;
     let credential = match secret(&upstream.key, env)? {
@@ -200,7 +207,25 @@ fn target(name: &str, upstream: &Upstream, env: Env<'_>) -> Result<Target, Confi
             Some(credential(upstream.provider, &key).ok_or_else(unusable)?)
         }
     };
-    Ok(Target { name, upstream: upstream.clone(), credential })
+    Ok(Target { name, upstream: upstream.clone(), client, credential })
+}
+
+/// The authorities in a file of certificates.
+fn authorities(name: &str, path: &Path) -> Result<RootCertStore, ConfigError> {
+    let wrong =
+        |what: String| ConfigError::new(format!("upstreams.{name}.ca_file: {}: {what}", path.display()));
+    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = certificates.map_err(|error| wrong(format!("cannot be read as PEM: {error}")))?;
+    let mut authorities = RootCertStore::empty();
+    for certificate in certificates {
+        authorities
+            .add(certificate)
+            .map_err(|error| wrong(format!("holds a certificate that is of no authority: {error}")))?;
+    }
+    if authorities.is_empty() {
+        return Err(wrong("holds no certificate: write those of the authorities, in PEM".to_owned()));
+    }
+    Ok(authorities)
 }
 
 /// The header that holds the key, as the provider wants it.

@@ -12,6 +12,7 @@ use hyper::{Method, Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,15 +39,20 @@ pub(crate) struct Outgoing {
 }
 
 impl Client {
-    pub(crate) fn new(timeouts: &Timeouts) -> Result<Client, ConfigError> {
+    /// A client that trusts these authorities, or those that browsers do.
+    pub(crate) fn new(timeouts: &Timeouts, trusted: Option<RootCertStore>) -> Result<Client, ConfigError> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(timeouts.connect));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots((*provider).clone())
+        let trusted = trusted.unwrap_or_else(|| webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect());
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
             .map_err(|error| ConfigError::new(format!("TLS cannot be set up: {error}")))?
+            .with_root_certificates(trusted)
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
             // The configuration allows plain HTTP for loopback addresses alone.
             .https_or_http()
             .enable_all_versions()

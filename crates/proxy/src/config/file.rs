@@ -82,7 +82,7 @@ pub(crate) struct AuditSection {
 }
 
 /// A provider that may be reached.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamSection {
     /// Whose form requests and answers have. Default: the upstream's name.
@@ -91,6 +91,9 @@ pub(crate) struct UpstreamSection {
     pub(crate) url: Option<String>,
     /// The provider's key. Default: the usual variable of the provider.
     pub(crate) key: Option<Source>,
+    /// A file of certificates (PEM): only authorities among them may vouch for this upstream. Default: those that
+    /// browsers trust.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// Whose form requests and answers have.

@@ -44,6 +44,8 @@ pub struct Upstream {
     pub authority: Authority,
     /// Where the provider's key is.
     pub key: Source,
+    /// The authorities that may vouch for it, if not those that browsers trust.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What happens to media that are not read.
@@ -176,7 +178,7 @@ pub(super) fn upstreams(
 ) -> Result<BTreeMap<String, Upstream>, ConfigError> {
     let named = sections.unwrap_or_else(|| {
         let names = [Provider::OpenAi, Provider::Anthropic].map(provider_name);
-        let silent = |name: &str| (name.to_owned(), UpstreamSection { provider: None, url: None, key: None });
+        let silent = |name: &str| (name.to_owned(), UpstreamSection::default());
         names.map(silent).into()
     });
     let checked = named.into_iter().map(|(name, section)| {
@@ -209,7 +211,11 @@ fn upstream(
     };
     let (scheme, authority) = origin(section.url.as_deref().unwrap_or(url))
         .map_err(|message| ConfigError::at(&format!("{place}.url"), message))?;
-    Ok(Upstream { provider, scheme, authority, key })
+    let ca_file = section.ca_file.as_ref().map(|path| folder.join(path));
+    if ca_file.is_some() && scheme != Scheme::HTTPS {
+        return Err(ConfigError::at(&format!("{place}.ca_file"), "only https:// has certificates"));
+    }
+    Ok(Upstream { provider, scheme, authority, key, ca_file })
 }
 
 /// Scheme and host of a URL that has nothing else.

@@ -12,3 +12,5 @@ mod silence;
 mod streams;
 mod support;
 mod times;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod tls;
