@@ -6,7 +6,7 @@
 use crate::escape::{decode, escape};
 use crate::lex::{DEPTH_MAX, Lex};
 use crate::profile::RestoredArgument;
-use crate::tokens::open_all;
+use crate::tokens::{Tally, open_all};
 use crate::track::{Step, Table, Track};
 use obelus_json::{Bracket, Hits, Lexer, Mode, Part, Scalar, StringFlags, Visitor};
 use obelus_vault::Scope;
@@ -52,17 +52,22 @@ impl Restored {
 
 impl Paths {
     /// The arguments with tokens opened at the paths: JSON, or a string that holds JSON. Nothing if that changes
-    /// nothing.
-    pub(crate) fn restore(self: &Arc<Self>, lex: &Lex, value: &[u8], scope: &Scope) -> Option<Vec<u8>> {
+    /// nothing. What takes the place of tokens is added to the tally; once that is long, they stay.
+    pub(crate) fn restore(
+        self: &Arc<Self>,
+        lex: &Lex,
+        value: &[u8],
+        (scope, tally): (&Scope, &mut Tally),
+    ) -> Option<Vec<u8>> {
         let mut restorer = Restorer::new(Arc::clone(self));
         let mut out = Vec::with_capacity(value.len() + 64);
         let body = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         let Some(body) = body else {
-            restorer.push(lex, value, true, scope, &mut out);
+            restorer.push(lex, value, true, (scope, tally), &mut out);
             return (out != value).then_some(out);
         };
         let text = decode(body);
-        restorer.push(lex, &text, true, scope, &mut out);
+        restorer.push(lex, &text, true, (scope, tally), &mut out);
         if out == text {
             return None;
         }
@@ -105,10 +110,17 @@ impl Restorer {
     }
 
     /// Reads the next piece of the text; appends what is settled.
-    pub(crate) fn push(&mut self, lex: &Lex, text: &[u8], last: bool, scope: &Scope, out: &mut Vec<u8>) {
+    pub(crate) fn push(
+        &mut self,
+        lex: &Lex,
+        text: &[u8],
+        last: bool,
+        (scope, tally): (&Scope, &mut Tally),
+        out: &mut Vec<u8>,
+    ) {
         self.hold.extend_from_slice(text);
         if !self.is_off {
-            self.read(lex, last, scope, out);
+            self.read(lex, last, (scope, tally), out);
         }
         if last || self.is_off || self.hold.len() > HELD_BYTES_MAX {
             self.is_off = true;
@@ -116,10 +128,10 @@ impl Restorer {
         }
     }
 
-    fn read(&mut self, lex: &Lex, last: bool, scope: &Scope, out: &mut Vec<u8>) {
+    fn read(&mut self, lex: &Lex, last: bool, (scope, tally): (&Scope, &mut Tally), out: &mut Vec<u8>) {
         let hold = std::mem::take(&mut self.hold);
         let Restorer { paths, lexer, track, inside, .. } = self;
-        let mut opened = Opened { paths, track, inside, hold: &hold, scope, out, done: 0 };
+        let mut opened = Opened { paths, track, inside, hold: &hold, scope, tally, out, done: 0 };
         let need_from = match lexer.run(lex.arch, &lex.filter, &hold, last, &mut opened) {
             Ok(progress) => progress.need_from,
             Err(fault) => {
@@ -141,6 +153,7 @@ struct Opened<'r> {
     inside: &'r mut Vec<bool>,
     hold: &'r [u8],
     scope: &'r Scope,
+    tally: &'r mut Tally,
     out: &'r mut Vec<u8>,
     /// How much of the hold has left.
     done: usize,
@@ -195,7 +208,8 @@ impl Visitor for Opened<'_> {
             Part::First | Part::Middle => Ok(body.start),
             Part::Whole | Part::Last => {
                 let mut text = Vec::new();
-                if open_all(self.scope, &self.hold[body.clone()], &mut text) {
+                if !self.tally.is_long() && open_all(self.scope, &self.hold[body.clone()], &mut text) {
+                    self.tally.give(text.len());
                     self.out.extend_from_slice(&self.hold[self.done..body.start]);
                     self.out.append(&mut text);
                     self.done = body.end;
@@ -228,12 +242,29 @@ mod tests {
     /// What comes out of pieces.
     fn restored(scope: &Scope, pieces: &[&str]) -> String {
         let (mut restorer, mut out, lex) = (Restorer::new(paths()), Vec::new(), Lex::new());
+        let mut tally = Tally::default();
         for piece in pieces {
-            restorer.push(&lex, piece.as_bytes(), false, scope, &mut out);
+            restorer.push(&lex, piece.as_bytes(), false, (scope, &mut tally), &mut out);
         }
-        restorer.push(&lex, b"", true, scope, &mut out);
+        restorer.push(&lex, b"", true, (scope, &mut tally), &mut out);
         assert_eq!(restorer.held_bytes(), 0);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn once_too_much_was_given_tokens_stay() {
+        let scope = Vault::ephemeral().unwrap().scope("tenant", "session");
+        let mut token = Vec::new();
+        assert!(scope.mint(Category::OtherPersonal, &[b'x'; 1024], &mut token));
+        let text = format!("{{\"to\":\"{}\"}}", String::from_utf8(token).unwrap().repeat(1000));
+        let mut tally = Tally::default();
+        let (lex, mut given) = (Lex::new(), 0);
+        while !tally.is_long() {
+            given += paths().restore(&lex, text.as_bytes(), (&scope, &mut tally)).unwrap().len();
+        }
+        // One value may reach beyond the bound.
+        assert!((64 << 20..66 << 20).contains(&given), "{given}");
+        assert_eq!(paths().restore(&lex, text.as_bytes(), (&scope, &mut tally)), None);
     }
 
     #[test]

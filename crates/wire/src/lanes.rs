@@ -145,9 +145,9 @@ impl Lane {
             settled.drain(..MARK.len());
             self.is_marked = true;
         }
-        let Lane { restorer, .. } = self;
-        let_out(restorer.as_mut(), &settled, false, means, out);
-        Ok(())
+        let Lane { restorer, tally, .. } = self;
+        let_out(restorer.as_mut(), &settled, false, (means, tally), out);
+        check(self.mode, &self.tally)
     }
 
     /// Ends the text; appends what was held. Says what was found in all of it.
@@ -172,7 +172,8 @@ impl Lane {
         if !self.is_marked {
             settled.drain(..MARK.len().min(settled.len()));
         }
-        let_out(self.restorer.as_mut(), &settled, true, means, out);
+        let_out(self.restorer.as_mut(), &settled, true, (means, &mut self.tally), out);
+        check(self.mode, &self.tally)?;
         Ok(self.tally)
     }
 }
@@ -192,11 +193,17 @@ fn check(mode: Mode, tally: &Tally) -> Result<(), Refusal> {
 const MARK: &[u8] = b"\"";
 
 /// Appends what is settled, with values in it where policy names them.
-fn let_out(restorer: Option<&mut Restorer>, settled: &[u8], last: bool, means: Means<'_>, out: &mut Vec<u8>) {
+fn let_out(
+    restorer: Option<&mut Restorer>,
+    settled: &[u8],
+    last: bool,
+    (means, tally): (Means<'_>, &mut Tally),
+    out: &mut Vec<u8>,
+) {
     let Some(restorer) = restorer else { return out.extend_from_slice(settled) };
     let (text, mut restored) = (decode(settled), Vec::new());
     let held_before = restorer.held_bytes();
-    restorer.push(means.lex, &text, last, means.scope, &mut restored);
+    restorer.push(means.lex, &text, last, (means.scope, tally), &mut restored);
     if held_before == 0 && restored == text {
         // As it was written.
         out.extend_from_slice(settled);

@@ -216,7 +216,8 @@ impl<'w> Reading<'w> {
         let paths = tool.and_then(|tool| self.wire.restored.of(tool));
         let Some(paths) = paths else { return Ok(kept) };
         let now = kept.as_deref().unwrap_or(value);
-        Ok(paths.restore(&self.wire.lex, now, self.scope).or(kept))
+        let restored = paths.restore(&self.wire.lex, now, (self.scope, &mut self.tally));
+        if self.tally.is_long() { Err(self.side.long()) } else { Ok(restored.or(kept)) }
     }
 
     fn check_sealed(&mut self, redactor: &Redactor, value: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {

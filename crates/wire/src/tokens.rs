@@ -58,6 +58,11 @@ impl Tally {
         self.given = self.given.saturating_add(other.given);
     }
 
+    /// Notes that so many bytes take the place of tokens.
+    pub(crate) fn give(&mut self, bytes: usize) {
+        self.given = self.given.saturating_add(bytes);
+    }
+
     /// Whether more takes the place of tokens and values than may: then what there is must not leave.
     pub(crate) fn is_long(&self) -> bool {
         self.given > GIVEN_BYTES_MAX
@@ -119,7 +124,7 @@ impl Sink for Tokens<'_> {
         }
         let from = out.len();
         let given = self.give(rule, category, value, out);
-        self.tally.given = self.tally.given.saturating_add(out.len() - from);
+        self.tally.give(out.len() - from);
         given
     }
 }
