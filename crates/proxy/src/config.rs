@@ -237,6 +237,8 @@ mod tests {
             ("workflows: {a: {upstreams: [nobody]}}", "nobody"),
             ("workflows: {a: {routes: [chat]}}", "chat-completions"),
             ("workflows: {a: {models: []}}", "models"),
+            ("workflows: {a: {routes: []}}", "routes"),
+            ("workflows: {a: {upstreams: []}}", "upstreams"),
             ("workflows: {a: {profile: nobody}}", "nobody"),
             ("workflows: {a: {session_header: authorization}}", "session_header"),
             ("workflows: {a: {session_header: 'no header'}}", "session_header"),

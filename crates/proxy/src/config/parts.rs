@@ -306,7 +306,8 @@ fn workflow(
     known: &BTreeMap<String, Upstream>,
     profiles: &BTreeMap<String, Profile>,
 ) -> Result<Workflow, ConfigError> {
-    let upstreams = section.upstreams.unwrap_or_else(|| known.keys().cloned().collect());
+    let upstreams =
+        some_of("upstreams", section.upstreams)?.unwrap_or_else(|| known.keys().cloned().collect());
     let mut providers = Vec::new();
     for name in &upstreams {
         let Some(upstream) = known.get(name) else {
@@ -321,10 +322,7 @@ fn workflow(
     if !profiles.contains_key(&profile) {
         return Err(ConfigError::at("profile", format_args!("`{profile}` is none of `profiles`")));
     }
-    let models = section.models.unwrap_or_else(|| vec!["*".to_owned()]);
-    if models.is_empty() {
-        return Err(ConfigError::at("models", "name at least one, or leave it out to allow all"));
-    }
+    let models = some_of("models", section.models)?.unwrap_or_else(|| vec!["*".to_owned()]);
     Ok(Workflow {
         upstreams,
         routes: routes(section.routes)?,
@@ -336,8 +334,18 @@ fn workflow(
     })
 }
 
+/// Names of something, one at least if there is a list.
+fn some_of(what: &str, names: Option<Vec<String>>) -> Result<Option<Vec<String>>, ConfigError> {
+    match names {
+        Some(names) if names.is_empty() => {
+            Err(ConfigError::at(what, "name at least one, or leave it out to allow all"))
+        }
+        names => Ok(names),
+    }
+}
+
 fn routes(names: Option<Vec<String>>) -> Result<Vec<Route>, ConfigError> {
-    let Some(names) = names else { return Ok(Route::ALL.to_vec()) };
+    let Some(names) = some_of("routes", names)? else { return Ok(Route::ALL.to_vec()) };
     let known = names.iter().map(|name| {
         Route::ALL.into_iter().find(|route| route.as_str() == name).ok_or_else(|| {
             let known = Route::ALL.map(Route::as_str).join(", ");
