@@ -387,12 +387,16 @@ impl Detectors {
         if view.is_undecided() {
             return Answer::Undecided;
         }
-        let Some((rule, span)) = found.filter(|(_, span)| span.start >= from) else { return Answer::Nothing };
+        let Some((rule, span)) = found else { return Answer::Nothing };
+        // What reaches back further is cut off, and only then begins before what is settled or not.
+        let begin = no_earlier(text, span.start, at);
+        if begin < from {
+            return Answer::Nothing;
+        }
         let goes_on = span.end == limit && detector.swallow.is_some();
         if open && span.end == text.len() && !text[span.end - 1].is_ascii() {
             return Answer::Undecided;
         }
-        let begin = no_earlier(text, span.start, at);
         let (start, end) = (char_start_from(text, begin), char_start_to(text, span.end));
         if start < end { Answer::Match(Match { start, end, rule, goes_on }) } else { Answer::Nothing }
     }
@@ -414,15 +418,15 @@ impl Detectors {
         self.read_at(inner, 0..decoded.text.len(), &mut out);
         let found = out.iter().find_map(|found| Some((found.rule, decoded.source(found.start..found.end)?)));
         match found {
-            Some((rule, span)) if span.start >= from && span.start < span.end => {
-                let begin = no_earlier(text, span.start, at);
-                Answer::Match(Match {
+            Some((rule, span)) if span.start < span.end => match no_earlier(text, span.start, at) {
+                begin if begin < from => Answer::Nothing,
+                begin => Answer::Match(Match {
                     start: char_start_from(text, begin),
                     end: span.end,
                     rule,
                     goes_on: false,
-                })
-            }
+                }),
+            },
             _ => Answer::Nothing,
         }
     }

@@ -214,3 +214,13 @@ proptest! {
         assert_cuts_do_not_matter(detectors, &text, &[cut.index(text.len() + 1)]);
     }
 }
+
+/// The street is cut off before `X`; what stands before that was settled.
+#[test]
+fn a_match_that_reaches_too_far_back_is_found_however_it_is_cut() {
+    let text = "DEA agents X AB12345 Apt 4, Anytown, CA 94111. 123-45 6789 ";
+    assert!(whole(&EVERY, text.as_bytes()).iter().any(|found| found.start == 11));
+    for first in 0..=text.len() {
+        assert_cuts_do_not_matter(&EVERY, text.as_bytes(), &[first]);
+    }
+}
