@@ -1,0 +1,68 @@
+#![forbid(unsafe_code)]
+//! Decides which calls of tools and interfaces may go out.
+//!
+//! A call comes as a request of Stripe's REST interface or as a tool of an MCP server; what it means is the same
+//! either way. No name of a tool decides anything: policy speaks of operations, and of what their arguments make of
+//! them. What is not understood is denied.
+//!
+//! # Overview
+//! * [`Catalogue`] knows every operation and tool of Stripe's: [`Catalogue::rest`] and [`Catalogue::tool_call`] say
+//!   what a call means. [`Servers`] does the same for tools of other servers, by configuration.
+//! * [`Operation`] is what they say; [`Denied`] is why they say nothing.
+//! * [`Policy`] holds rules and judges operations: [`Decision`].
+//! * [`Totals`] count what went out today, with what waits and what is on its way.
+//! * [`Fixture`] is a call written down, with what should become of it.
+//!
+//! ```
+//! use obelus_gate::{Caller, Catalogue, Connection, Outcome, Policy, PolicyFile, Servers, Sums, ToolCall};
+//!
+//! let policy = Policy::load(&[PolicyFile::preset()], &Servers::default())?;
+//! let call = ToolCall {
+//!     tool: "create_refund",
+//!     arguments: br#"{"payment_intent": "pi_3MtwBwLkdIwHu7ix28a3tqPa", "amount": 500}"#,
+//!     connection: Connection { livemode: Some(true), account: None },
+//! };
+//! let operation = Catalogue::shipped()?.tool_call(&call)?;
+//! assert_eq!(operation.operation, "PostRefunds");
+//! let caller = Caller { key: "k1", workflow: "support" };
+//! let decision = policy.decide(&operation, &caller, &Sums::default(), 0);
+//! assert_eq!(decision.outcome, Outcome::NeedsApproval { approvers: 1 });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Order of a call
+//! Understand it ([`Catalogue::rest`], [`Catalogue::tool_call`]); if it leaves amount or currency open, look them up
+//! ([`Operation::lookup`], [`Operation::fill_in`]); count it ([`Totals::reserve`]); judge it ([`Policy::decide`]).
+//! Denied: [`Totals::release`]. Waiting: it stays counted, and is judged again with [`Totals::sums`] before it goes
+//! out. Sent: [`Totals::commit`].
+//!
+//! # What it does not do
+//! It opens no socket and no file, reads no clock and approves nothing.
+
+mod amount;
+mod arguments;
+mod catalogue;
+mod class;
+mod denied;
+mod fixture;
+mod operation;
+mod policy;
+mod rest;
+mod tool;
+mod totals;
+
+pub use amount::{Amount, Currency};
+pub use arguments::{Argument, Arguments};
+pub use catalogue::{Catalogue, CatalogueError, Entry};
+pub use class::RiskClass;
+pub use denied::Denied;
+pub use fixture::{
+    Explained, Fixture, FixtureError, FoundFixture, PRESET_FIXTURES, TodayFixture, Understood,
+};
+pub use operation::{Connection, Found, Lookup, Operation};
+pub use policy::{
+    Because, Caller, Decision, Judged, Lint, LintKind, Outcome, PRESET, Policy, PolicyError, PolicyFile, Rule,
+};
+pub use rest::{Body, RestCall};
+pub use tool::{Servers, ToolCall};
+pub use totals::{MemoryTotals, Reservation, Sum, Sums, Today, Totals, TotalsError};

@@ -1,0 +1,7 @@
+//! The gate by its public interface.
+
+mod generated;
+mod normalise;
+mod policy;
+mod properties;
+mod support;

@@ -1,0 +1,314 @@
+//! From a call to its operation, and what has none.
+
+use crate::support::{TEST, catalogue, generic, rest, tool};
+use obelus_gate::{Amount, Connection, Currency, Denied, Found, Operation, RiskClass, Servers, ToolCall};
+
+fn facts(operation: &Operation) -> Vec<&str> {
+    operation.facts.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn one_refund_is_one_operation_by_every_way() {
+    let refund = rest("POST", "/v1/refunds", "charge=ch_3AbCdEf&amount=500").expect("an operation");
+    assert_eq!(refund.operation, "PostRefunds");
+    assert_eq!(refund.risk_class, RiskClass::Refund);
+    assert_eq!(refund.amount, Amount::Minor(500));
+    assert_eq!(refund.objects, ["ch_3AbCdEf"]);
+    let same = [
+        rest("POST", "/v1/refunds?charge=ch_3AbCdEf", "amount=500"),
+        rest("POST", "/v1/charges/ch_3AbCdEf/refund", "amount=500"),
+        rest("POST", "/v1/charges/ch_3AbCdEf/refunds", "amount=500"),
+        tool("create_refund", r#"{"charge": "ch_3AbCdEf", "amount": 500}"#),
+        tool("create_refund", r#"{"amount": 5e2, "charge": "ch_3AbCdEf"}"#),
+        generic("stripe_api_write", "PostRefunds", r#"{"charge": "ch_3AbCdEf", "amount": 500}"#),
+        generic(
+            "stripe_api_write",
+            "PostChargesChargeRefund",
+            r#"{"charge": "ch_3AbCdEf", "amount": "500"}"#,
+        ),
+    ];
+    for (at, other) in same.into_iter().enumerate() {
+        assert!(other.expect("an operation") == refund, "way {at}");
+    }
+}
+
+#[test]
+fn a_refund_without_an_amount_is_above_every_limit_until_it_is_looked_up() {
+    let mut refund = tool("create_refund", r#"{"payment_intent": "pi_3AbCdEf"}"#).expect("an operation");
+    assert_eq!(refund.amount, Amount::Unknown);
+    assert_eq!(refund.amount.limit_minor(), u64::MAX);
+    let lookup = refund.lookup().expect("a way to know");
+    assert_eq!(
+        (lookup.operation, lookup.path.as_str()),
+        ("GetPaymentIntentsIntent", "/v1/payment_intents/pi_3AbCdEf")
+    );
+    refund.fill_in(Found {
+        remaining_minor: Some(700),
+        currency: Currency::parse("jpy"),
+        customer: Some("cus_AbCdEf".to_owned()),
+    });
+    assert_eq!((refund.amount, refund.currency), (Amount::Minor(700), Currency::parse("jpy")));
+    assert_eq!(refund.lookup(), None);
+}
+
+#[test]
+fn arguments_make_more_of_a_call() {
+    use RiskClass::{
+        CustomerDataRead, Dispute, InvoiceFinalize, KeyOrAccountAdmin, MoneyMovement, OtherMutation,
+        OutboundMessage, PriceChange, Read, Refund, SubscriptionChange,
+    };
+    for (method, target, body, classes, fact) in [
+        ("POST", "/v1/invoices", "customer=cus_x", vec![OtherMutation], "invoice_draft_edit"),
+        (
+            "POST",
+            "/v1/invoices",
+            "auto_advance=true",
+            vec![OtherMutation, InvoiceFinalize],
+            "finalizes_later",
+        ),
+        ("POST", "/v1/invoices", "auto_advance=false", vec![OtherMutation], "invoice_draft_edit"),
+        (
+            "POST",
+            "/v1/invoices",
+            "auto_advance=true&collection_method=send_invoice",
+            vec![OtherMutation, OutboundMessage, InvoiceFinalize],
+            "mails_customer",
+        ),
+        (
+            "POST",
+            "/v1/invoices/in_x",
+            "auto_advance=1",
+            vec![OtherMutation, OutboundMessage, InvoiceFinalize],
+            "mails_customer",
+        ),
+        ("POST", "/v1/invoices/in_x/send", "", vec![OutboundMessage, InvoiceFinalize], ""),
+        ("POST", "/v1/payment_intents", "amount=5&confirm=true", vec![MoneyMovement], "charges_now"),
+        (
+            "POST",
+            "/v1/payment_intents",
+            "receipt_email=jenny%40example.com",
+            vec![OutboundMessage, MoneyMovement],
+            "mails_customer",
+        ),
+        ("POST", "/v1/disputes/du_x", "", vec![Dispute], "submits_evidence"),
+        (
+            "POST",
+            "/v1/refunds",
+            "charge=ch_x&instructions_email=jenny%40example.com",
+            vec![OutboundMessage, Refund],
+            "mails_customer",
+        ),
+        (
+            "POST",
+            "/v1/charges/ch_x/refund",
+            "instructions_email=jenny%40example.com",
+            vec![OutboundMessage, Refund],
+            "carries_personal_data",
+        ),
+        (
+            "POST",
+            "/v1/subscriptions",
+            "items[0][price_data][unit_amount]=5",
+            vec![PriceChange, SubscriptionChange],
+            "sets_price",
+        ),
+        (
+            "POST",
+            "/v1/subscriptions/sub_x",
+            "discounts=",
+            vec![PriceChange, SubscriptionChange],
+            "sets_price",
+        ),
+        (
+            "POST",
+            "/v1/subscriptions/sub_x",
+            "proration_behavior=always_invoice",
+            vec![SubscriptionChange, MoneyMovement],
+            "charges_now",
+        ),
+        (
+            "POST",
+            "/v1/checkout/sessions",
+            "line_items[0][price_data][unit_amount]=5",
+            vec![PriceChange, MoneyMovement],
+            "sets_price",
+        ),
+        (
+            "POST",
+            "/v1/customers/cus_x",
+            "balance=-500",
+            vec![OtherMutation, MoneyMovement],
+            "changes_balance",
+        ),
+        (
+            "POST",
+            "/v1/webhook_endpoints",
+            "url=https%3A%2F%2Fexample.com",
+            vec![KeyOrAccountAdmin],
+            "diverts_events",
+        ),
+        ("GET", "/v1/products", "", vec![Read], ""),
+        ("GET", "/v1/products?expand[]=data.customer", "", vec![Read, CustomerDataRead], "expands"),
+        ("POST", "/v1/invoices/create_preview", "", vec![Read, CustomerDataRead], ""),
+    ] {
+        let got = rest(method, target, body).unwrap_or_else(|denied| panic!("{target} {body}: {denied}"));
+        assert_eq!(got.classes.iter().copied().collect::<Vec<_>>(), classes, "{target} {body}");
+        assert!(fact.is_empty() || facts(&got).contains(&fact), "{target} {body}: {:?}", facts(&got));
+    }
+    let staged = rest("POST", "/v1/disputes/du_x", "submit=false").expect("an operation");
+    assert!(!facts(&staged).contains(&"submits_evidence"));
+}
+
+#[test]
+fn tools_are_their_operations_with_what_their_server_adds() {
+    let link = tool(
+        "create_payment_link",
+        r#"{"price": "price_x", "quantity": 2, "redirect_url": "https://example.com"}"#,
+    );
+    let form = "line_items[0][price]=price_x&line_items[0][quantity]=2&after_completion[redirect][url]=https%3A%2F%2Fexample.com";
+    assert!(link == rest("POST", "/v1/payment_links", form));
+    let invoice = tool("create_invoice", r#"{"customer": "cus_x"}"#).expect("an operation");
+    assert_eq!(invoice.arguments.text("collection_method"), Some("send_invoice"));
+    let coupon = tool("create_coupon", r#"{"name": "Spring", "amount_off": 500}"#).expect("an operation");
+    assert_eq!((coupon.amount, coupon.currency), (Amount::Minor(500), Currency::parse("usd")));
+    let finalized = tool("finalize_invoice", r#"{"invoice": "in_x"}"#).expect("an operation");
+    assert_eq!(finalized.target.as_deref(), Some("in_x"));
+}
+
+#[test]
+fn tools_without_an_operation_have_a_class_of_their_own() {
+    for (name, arguments, operation, class) in [
+        (
+            "search_stripe_documentation",
+            r#"{"question": "how"}"#,
+            "search_stripe_documentation",
+            RiskClass::Read,
+        ),
+        (
+            "search_stripe_resources",
+            r#"{"query": "email:x"}"#,
+            "search_stripe_resources",
+            RiskClass::CustomerDataRead,
+        ),
+        ("fetch_stripe_resources", r#"{"id": "prod_AbCdEf"}"#, "fetch_stripe_resources", RiskClass::Read),
+        (
+            "fetch_stripe_resources",
+            r#"{"id": "cus_AbCdEf"}"#,
+            "fetch_stripe_resources",
+            RiskClass::CustomerDataRead,
+        ),
+        (
+            "fetch_stripe_resources",
+            r#"{"ids": ["prod_AbCdEf", "new_AbCdEf"]}"#,
+            "fetch_stripe_resources",
+            RiskClass::CustomerDataRead,
+        ),
+        ("fetch_stripe_resources", "{}", "fetch_stripe_resources", RiskClass::CustomerDataRead),
+        (
+            "stripe_analytics",
+            r#"{"intent": "execute_query_run", "livemode": false, "stripe_context": "acct_1TestTestTest00", "params": {"sql": "select 1"}}"#,
+            "stripe_analytics/execute_query_run",
+            RiskClass::CustomerDataRead,
+        ),
+        ("manage_stripe_accounts", "{}", "manage_stripe_accounts", RiskClass::KeyOrAccountAdmin),
+        ("send_stripe_feedback", r#"{"quote": "good"}"#, "send_stripe_feedback", RiskClass::OtherMutation),
+        ("stripe_report", "{}", "stripe_report", RiskClass::CustomerDataRead),
+    ] {
+        let got = tool(name, arguments).unwrap_or_else(|denied| panic!("{name}: {denied}"));
+        assert_eq!((got.operation.as_str(), got.risk_class), (operation, class), "{name} {arguments}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_denied_and_says_why() {
+    let generic_call = |more: &str| {
+        tool("stripe_api_write", &format!(r#"{{"stripe_api_operation_id": "PostRefunds", {more}}}"#))
+    };
+    for (got, code) in [
+        (rest("POST", "/v1/refunds/now/please", ""), "unknown_operation"),
+        (rest("PATCH", "/v1/refunds", ""), "unknown_operation"),
+        (rest("POST", "/v1/refunds", "amount=1&amount=2"), "duplicate"),
+        (rest("POST", "/v1/refunds?amount=1", "amount=2"), "duplicate"),
+        (rest("POST", "/v1/charges/ch_x/refund", "charge=ch_y"), "duplicate"),
+        (rest("POST", "/v1/refunds", "amount=1.5"), "argument"),
+        (rest("GET", "/v1/customers", "email=x"), "unreadable"),
+        (rest("POST", "/v2/core/accounts", r#"{"a": 1, "a": 2}"#), "duplicate"),
+        (tool("Create_Refund", "{}"), "unknown_tool"),
+        (tool("mcp__stripe__create_refund", "{}"), "unknown_tool"),
+        (tool("create_refund", r#"{"payment_intent": "pi_x", "reason": "fraudulent"}"#), "unknown_argument"),
+        (tool("create_refund", r#"{"amount": 1, "amount": 2}"#), "duplicate"),
+        (tool("create_refund", r#"{"amount": "1,5"}"#), "argument"),
+        (tool("create_refund", "[1]"), "unreadable"),
+        (tool("finalize_invoice", "{}"), "argument"),
+        (tool("finalize_invoice", r#"{"invoice": "in_x/send"}"#), "argument"),
+        (tool("finalize_invoice", r#"{"invoice": ".."}"#), "argument"),
+        (
+            generic("stripe_api_write", "PostInvoicesInvoiceFinalize", r#"{"invoice": "in_x/../in_y"}"#),
+            "argument",
+        ),
+        (generic("stripe_api_write", "postRefunds", "{}"), "unknown_operation"),
+        (generic("stripe_api_write", "PostRefunds", r#"{"metadata[a]": 1}"#), "unreadable"),
+        (generic("stripe_api_write", "PostRefunds", r#""{}""#), "argument"),
+        (generic("stripe_api_read", "PostRefunds", "{}"), "read_tool_asked_to_write"),
+        (generic("stripe_api_write", "GetRefunds", "{}"), "write_tool_asked_to_read"),
+        (generic_call(r#""parameters": {}, "livemode": false"#), "argument"),
+        (generic_call(r#""parameters": {}, "stripe_context": "acct_1TestTestTest00""#), "argument"),
+        (
+            generic_call(r#""parameters": {}, "stripe_context": "acct_1TestTestTest00", "livemode": "yes""#),
+            "argument",
+        ),
+        (
+            generic_call(r#""parameters": {}, "stripe_context": "acct_1TestTestTest00", "livemode": true"#),
+            "mode_mismatch",
+        ),
+        (
+            generic_call(r#""parameters": {}, "stripe_context": "acct_1OtherOther000", "livemode": false"#),
+            "account_mismatch",
+        ),
+        (generic_call(r#""method": "POST", "path": "/v1/payouts""#), "unknown_argument"),
+    ] {
+        let denied = got.err().unwrap_or_else(|| panic!("{code} expected"));
+        assert_eq!(denied.code(), code, "{denied}");
+    }
+}
+
+#[test]
+fn refusals_hold_nothing_of_the_call() {
+    for got in [
+        rest("POST", "/v1/refunds/jenny@example.com", ""),
+        rest("POST", "/v1/refunds", "jenny%40example.com=1"),
+        tool("create_refund", r#"{"jenny@example.com": 1, "jenny@example.com": 2}"#),
+        tool("create_refund", r#"{"amount": "jenny@example.com"}"#),
+        tool("jenny@example.com", "{}"),
+    ] {
+        let denied = got.expect_err("it is not understood");
+        assert!(!format!("{denied} {denied:?}").contains("jenny"), "{denied}");
+    }
+    let shown = format!("{:?}", tool("create_customer", r#"{"email": "jenny@example.com"}"#));
+    assert!(!shown.contains("jenny"), "{shown}");
+}
+
+#[test]
+fn other_servers_have_the_classes_that_the_configuration_gives() {
+    let servers: Servers =
+        serde_json::from_str(r#"{"files": {"read_file": "read", "write_file": "other_mutation"}}"#)
+            .expect("classes");
+    let call = |server, tool| {
+        servers.tool_call(
+            server,
+            &ToolCall { tool, arguments: br#"{"path": "a"}"#, connection: Connection::default() },
+        )
+    };
+    let got = call("files", "read_file").expect("a class");
+    assert_eq!(
+        (got.operation.as_str(), got.risk_class, got.server.as_deref()),
+        ("files/read_file", RiskClass::Read, Some("files"))
+    );
+    assert_eq!(call("files", "delete_file"), Err(Denied::UnknownTool));
+    assert_eq!(call("mail", "send"), Err(Denied::UnknownServer));
+    // A server that is not Stripe's does not borrow the meaning of Stripe's tools.
+    assert_eq!(call("files", "create_refund"), Err(Denied::UnknownTool));
+    assert!(
+        catalogue().tool_call(&ToolCall { tool: "read_file", arguments: b"{}", connection: TEST }).is_err()
+    );
+}
