@@ -4,8 +4,8 @@
 
 use criterion::{BatchSize, Criterion};
 use obelus_gate::{
-    Body, Caller, Catalogue, Connection, MemoryTotals, Outcome, Policy, PolicyFile, Reservation, RestCall, Servers, Sums,
-    ToolCall, Totals,
+    Body, Caller, Catalogue, Connection, MemoryTotals, Outcome, Policy, PolicyFile, Reservation, RestCall,
+    Servers, Sums, ToolCall, Totals,
 };
 use std::error::Error;
 use std::hint::black_box;
@@ -18,7 +18,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default().configure_from_args();
     let catalogue = Catalogue::shipped()?;
     let policy = Policy::load(&[PolicyFile::preset()], &Servers::default())?;
-    let read = ToolCall { tool: "list_customers", arguments: br#"{"limit": 10, "email": "jenny@example.com"}"#, connection: TEST };
+    let read = ToolCall {
+        tool: "list_customers",
+        arguments: br#"{"limit": 10, "email": "jenny@example.com"}"#,
+        connection: TEST,
+    };
     let write = RestCall {
         method: "POST",
         path: "/v1/customers/cus_NffrFeUfNV2Hib",
@@ -32,17 +36,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             "parameters": {"charge": "ch_3MmlLrLkdIwHu7ix0snN0B15", "amount": 500}}"#,
         connection: TEST,
     };
-    let allowed = |outcome: Outcome| if outcome == Outcome::Allow { Ok(()) } else { Err("the call is not allowed") };
+    let allowed =
+        |outcome: Outcome| if outcome == Outcome::Allow { Ok(()) } else { Err("the call is not allowed") };
     let decide = |operation: &_, sums: &_| policy.decide(operation, &CALLER, sums, NOON);
     allowed(decide(&catalogue.tool_call(&read)?, &Sums::default()).outcome)?;
     allowed(decide(&catalogue.rest(&write)?, &Sums::default()).outcome)?;
 
     let mut group = criterion.benchmark_group("gate");
-    group.bench_function("understand/tool-read", |bencher| bencher.iter(|| catalogue.tool_call(black_box(&read))));
-    group.bench_function("understand/rest-write", |bencher| bencher.iter(|| catalogue.rest(black_box(&write))));
-    group.bench_function("understand/generic-refund", |bencher| bencher.iter(|| catalogue.tool_call(black_box(&refund))));
+    group.bench_function("understand/tool-read", |bencher| {
+        bencher.iter(|| catalogue.tool_call(black_box(&read)))
+    });
+    group.bench_function("understand/rest-write", |bencher| {
+        bencher.iter(|| catalogue.rest(black_box(&write)))
+    });
+    group.bench_function("understand/generic-refund", |bencher| {
+        bencher.iter(|| catalogue.tool_call(black_box(&refund)))
+    });
     group.bench_function("decision/tool-read", |bencher| {
-        bencher.iter(|| catalogue.tool_call(black_box(&read)).map(|operation| decide(&operation, &Sums::default())));
+        bencher.iter(|| {
+            catalogue.tool_call(black_box(&read)).map(|operation| decide(&operation, &Sums::default()))
+        });
     });
     let totals = MemoryTotals::default();
     let mut calls = 0_u64;
@@ -65,7 +78,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     });
     group.bench_function("decision/generic-refund", |bencher| {
-        bencher.iter(|| catalogue.tool_call(black_box(&refund)).map(|operation| decide(&operation, &Sums::default())));
+        bencher.iter(|| {
+            catalogue.tool_call(black_box(&refund)).map(|operation| decide(&operation, &Sums::default()))
+        });
     });
     group.finish();
     criterion.bench_function("gate-load", |bencher| {

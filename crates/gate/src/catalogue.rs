@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::OnceLock;
 
-const SHIPPED: &str = include_str!("../data/stripe.json");
+/// The file that was built in.
+pub(crate) const SHIPPED: &str = include_str!("../data/stripe.json");
 
 /// Operations and tools, ready to be looked up. Takes some milliseconds to read, once in a process.
 #[derive(Debug)]

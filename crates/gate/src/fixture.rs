@@ -101,12 +101,22 @@ pub struct Explained {
     #[serde(flatten)]
     pub understood: Option<Understood>,
     /// Why it has none.
-    pub denied: Option<String>,
-    /// The code of that.
-    pub denied_code: Option<&'static str>,
+    #[serde(flatten)]
+    pub refused: Option<Refused>,
     /// What policy says.
     #[serde(flatten)]
     pub decision: Option<Decision>,
+}
+
+/// Why a call has no operation, and is denied.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refused {
+    /// `deny`.
+    pub outcome: &'static str,
+    /// The code of the refusal.
+    pub because: &'static str,
+    /// The same in words, with what to do.
+    pub why: String,
 }
 
 /// An operation without the values of its arguments.
@@ -180,7 +190,7 @@ impl Fixture {
     /// # Errors
     /// The text has another form; the error names the line.
     pub fn read_all(text: &str) -> Result<Vec<Fixture>, FixtureError> {
-        serde_saphyr::from_str(text).map_err(|error| FixtureError(in_one_line(&error.to_string())))
+        serde_saphyr::from_str(text).map_err(|error| FixtureError(first_line(&error.to_string())))
     }
 
     /// Reads one call.
@@ -188,7 +198,7 @@ impl Fixture {
     /// # Errors
     /// The text has another form; the error names the line.
     pub fn read(text: &str) -> Result<Fixture, FixtureError> {
-        serde_saphyr::from_str(text).map_err(|error| FixtureError(in_one_line(&error.to_string())))
+        serde_saphyr::from_str(text).map_err(|error| FixtureError(first_line(&error.to_string())))
     }
 
     /// What the gate makes of the call.
@@ -199,8 +209,9 @@ impl Fixture {
         let mut operation = match self.normalise(servers)? {
             Ok(operation) => operation,
             Err(denied) => {
-                let (denied, denied_code) = (Some(denied.to_string()), Some(denied.code()));
-                return Ok(Explained { understood: None, denied, denied_code, decision: None });
+                let (because, why) = (denied.code(), denied.to_string());
+                let refused = Some(Refused { outcome: "deny", because, why });
+                return Ok(Explained { understood: None, refused, decision: None });
             }
         };
         if let Some(found) = &self.found {
@@ -219,7 +230,7 @@ impl Fixture {
         };
         let decision = policy.decide(&operation, &caller, &self.sums(&operation), self.unix_seconds);
         let understood = Some(Understood::new(&operation));
-        Ok(Explained { understood, denied: None, denied_code: None, decision: Some(decision) })
+        Ok(Explained { understood, refused: None, decision: Some(decision) })
     }
 
     /// How the call differs from what the fixture expects; nothing if it does not.
@@ -264,6 +275,14 @@ impl Fixture {
             faults.push(format!("expected class {}, got {}", name(self.risk_class), name(class)));
         }
         Ok((!faults.is_empty()).then(|| faults.join("; ")))
+    }
+
+    /// Whether it says what should become of the call.
+    pub fn has_expectation(&self) -> bool {
+        self.expect.is_some()
+            || self.because.is_some()
+            || self.operation.is_some()
+            || self.risk_class.is_some()
     }
 
     fn normalise(&self, servers: &Servers) -> Result<Result<Operation, Denied>, FixtureError> {
@@ -328,7 +347,7 @@ impl Explained {
                 serde_json::to_value(because).ok()?.as_str().map(str::to_owned)
             }
             Some(_) => None,
-            None => self.denied_code.map(str::to_owned),
+            None => self.refused.as_ref().map(|refused| refused.because.to_owned()),
         }
     }
 }
@@ -350,6 +369,6 @@ fn bytes(value: &serde_json::Value) -> Vec<u8> {
 }
 
 /// The first line: what follows in the errors of YAML is a drawing.
-fn in_one_line(text: &str) -> String {
+pub(crate) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().to_owned()
 }

@@ -10,7 +10,8 @@
 //!   what a call means. [`Servers`] does the same for tools of other servers, by configuration.
 //! * [`Operation`] is what they say; [`Denied`] is why they say nothing.
 //! * [`Policy`] holds rules and judges operations: [`Decision`].
-//! * [`Totals`] count what went out today, with what waits and what is on its way.
+//! * [`Totals`] count what went out today, with what waits and what is on its way: [`SqliteTotals`] in a file,
+//!   [`MemoryTotals`] as long as the process.
 //! * [`Fixture`] is a call written down, with what should become of it.
 //!
 //! ```
@@ -37,7 +38,7 @@
 //! out. Sent: [`Totals::commit`].
 //!
 //! # What it does not do
-//! It opens no socket and no file, reads no clock and approves nothing.
+//! It opens no socket, reads no clock and approves nothing. Only [`SqliteTotals`] has a file.
 
 mod amount;
 mod arguments;
@@ -57,12 +58,14 @@ pub use catalogue::{Catalogue, CatalogueError, Entry};
 pub use class::RiskClass;
 pub use denied::Denied;
 pub use fixture::{
-    Explained, Fixture, FixtureError, FoundFixture, PRESET_FIXTURES, TodayFixture, Understood,
+    Explained, Fixture, FixtureError, FoundFixture, PRESET_FIXTURES, Refused, TodayFixture, Understood,
 };
 pub use operation::{Connection, Found, Lookup, Operation};
 pub use policy::{
     Because, Caller, Decision, Judged, Lint, LintKind, Outcome, PRESET, Policy, PolicyError, PolicyFile, Rule,
 };
 pub use rest::{Body, RestCall};
-pub use tool::{Servers, ToolCall};
-pub use totals::{MemoryTotals, Reservation, Sum, Sums, Today, Totals, TotalsError};
+pub use tool::{Servers, ServersError, ToolCall};
+pub use totals::{
+    MemoryTotals, Reservation, SqliteTotals, Sum, Sums, Today, Totals, TotalsError, TotalsFileError,
+};

@@ -12,7 +12,7 @@ mod schema;
 pub use lint::{Lint, LintKind};
 pub use request::Caller;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, SHIPPED};
 use crate::class::RiskClass;
 use crate::operation::Operation;
 use crate::tool::Servers;
@@ -359,6 +359,7 @@ fn version(schema: &str, files: &[PolicyFile]) -> String {
         digest.update(text.len().to_be_bytes());
         digest.update(text.as_bytes());
     };
+    add(SHIPPED);
     add(schema);
     for file in files {
         add(&file.name);

@@ -4,6 +4,7 @@ use crate::arguments::{Argument, Arguments, read_object};
 use crate::catalogue::{Catalogue, Entry, Meaning, Tool};
 use crate::class::RiskClass;
 use crate::denied::Denied;
+use crate::fixture::first_line;
 use crate::operation::{Connection, Operation};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,6 +172,18 @@ fn rename(
     Ok(result)
 }
 
+/// Why classes cannot be read. One line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServersError(String);
+
+impl fmt::Display for ServersError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: write {{SERVER: {{TOOL: CLASS}}}}", self.0)
+    }
+}
+
+impl std::error::Error for ServersError {}
+
 /// The tools of servers that are not Stripe's, by the configuration. What has no class is denied.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
@@ -179,6 +192,14 @@ pub struct Servers {
 }
 
 impl Servers {
+    /// Reads `{SERVER: {TOOL: CLASS}}`, as YAML or JSON.
+    ///
+    /// # Errors
+    /// The text has another form; the error names the line, and says which classes there are.
+    pub fn read(text: &str) -> Result<Servers, ServersError> {
+        serde_saphyr::from_str(text).map_err(|error| ServersError(first_line(&error.to_string())))
+    }
+
     /// Gives a tool of a server its class.
     pub fn add(&mut self, server: &str, tool: &str, class: RiskClass) {
         self.servers.entry(server.to_owned()).or_default().insert(tool.to_owned(), class);

@@ -3,6 +3,10 @@
 //! A call is counted before it is judged, so that calls at the same time see one another, and stays counted while it
 //! waits for people and while it is on its way. What does not go out is released.
 
+mod sqlite;
+
+pub use sqlite::{SqliteTotals, TotalsFileError};
+
 use crate::amount::Currency;
 use crate::class::RiskClass;
 use crate::operation::Operation;
@@ -150,7 +154,8 @@ pub struct MemoryTotals {
 struct State {
     calls: HashMap<String, Counted>,
     running: HashMap<Bucket, Running>,
-    newest_day: u64,
+    /// What can be forgotten once its day is over.
+    settled: BTreeMap<u64, Vec<String>>,
 }
 
 struct Counted {
@@ -266,11 +271,11 @@ impl State {
 
     /// Forgets what is settled and was counted before a day. A call that waits over midnight stays on its own.
     fn forget_before(&mut self, day: u64) {
-        let is_over = |counted: &Counted| counted.is_settled && counted.reservation.day < day;
-        let over: Vec<Counted> =
-            self.calls.extract_if(|_, counted| is_over(counted)).map(|(_, counted)| counted).collect();
-        for counted in over {
-            self.take(&counted.reservation);
+        let kept = self.settled.split_off(&day);
+        for call in std::mem::replace(&mut self.settled, kept).into_values().flatten() {
+            if let Some(counted) = self.calls.remove(&call) {
+                self.take(&counted.reservation);
+            }
         }
     }
 }
@@ -281,10 +286,7 @@ impl Totals for MemoryTotals {
         if state.calls.contains_key(&reservation.call) {
             return Err(TotalsError::Counted);
         }
-        if state.newest_day < reservation.day {
-            state.newest_day = reservation.day;
-            state.forget_before(reservation.day);
-        }
+        state.forget_before(reservation.day);
         state.add(reservation);
         let counted = Counted { reservation: reservation.clone(), is_settled: false };
         state.calls.insert(reservation.call.clone(), counted);
@@ -305,6 +307,7 @@ impl Totals for MemoryTotals {
         let before = counted.reservation.clone();
         counted.reservation.minor = minor.unwrap_or(before.minor);
         let after = counted.reservation.clone();
+        state.settled.entry(after.day).or_default().push(call.to_owned());
         state.take(&before);
         state.add(&after);
         Ok(())
@@ -319,98 +322,5 @@ impl Totals for MemoryTotals {
             state.take(&counted.reservation);
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refund(call: &str, customer: Option<&str>, minor: u64) -> Reservation {
-        Reservation {
-            call: call.to_owned(),
-            day: 20_000,
-            workflow: "support".to_owned(),
-            customer: customer.map(str::to_owned),
-            currency: Currency::parse("usd"),
-            classes: vec![RiskClass::Refund],
-            minor,
-        }
-    }
-
-    fn today(sums: &Sums) -> (u64, u64, u64, u64) {
-        let Today { workflow, customer } = sums.of(RiskClass::Refund);
-        (workflow.minor, workflow.calls, customer.minor, customer.calls)
-    }
-
-    #[test]
-    fn pending_calls_count_until_they_are_released() {
-        let totals = MemoryTotals::default();
-        assert_eq!(
-            totals.reserve(&refund("a", Some("cus_x"), 500)).map(|sums| today(&sums)),
-            Ok((500, 1, 500, 1))
-        );
-        assert_eq!(
-            totals.reserve(&refund("b", Some("cus_y"), 300)).map(|sums| today(&sums)),
-            Ok((800, 2, 300, 1))
-        );
-        assert_eq!(totals.commit("a", Some(400)), Ok(()));
-        assert_eq!(totals.sums("b").map(|sums| today(&sums)), Ok((700, 2, 300, 1)));
-        assert_eq!(totals.release("b"), Ok(()));
-        assert_eq!(totals.reserve(&refund("c", None, 1)).map(|sums| today(&sums)), Ok((401, 2, 0, 0)));
-    }
-
-    #[test]
-    fn each_call_is_settled_once() {
-        let totals = MemoryTotals::default();
-        assert!(totals.reserve(&refund("a", None, 1)).is_ok());
-        assert_eq!(totals.reserve(&refund("a", None, 1)), Err(TotalsError::Counted));
-        assert_eq!(totals.commit("a", None), Ok(()));
-        assert_eq!(totals.commit("a", None), Err(TotalsError::Unknown));
-        assert_eq!(totals.release("a"), Err(TotalsError::Unknown));
-        assert_eq!(totals.sums("b"), Err(TotalsError::Unknown));
-    }
-
-    #[test]
-    fn other_days_currencies_workflows_and_classes_are_counted_apart() {
-        let totals = MemoryTotals::default();
-        let others = [
-            Reservation { day: 19_999, ..refund("b", None, 7) },
-            Reservation { currency: None, ..refund("c", None, 7) },
-            Reservation { workflow: "shop".to_owned(), ..refund("d", None, 7) },
-            Reservation { classes: vec![RiskClass::PriceChange], ..refund("e", None, 7) },
-        ];
-        for other in &others {
-            assert!(totals.reserve(other).is_ok());
-        }
-        assert_eq!(totals.reserve(&refund("a", None, 500)).map(|sums| today(&sums)), Ok((500, 1, 0, 0)));
-    }
-
-    #[test]
-    fn an_unknown_amount_is_above_every_limit_until_it_is_known() {
-        let totals = MemoryTotals::default();
-        assert!(totals.reserve(&refund("a", None, u64::MAX)).is_ok());
-        assert_eq!(totals.reserve(&refund("b", None, 5)).map(|sums| today(&sums).0), Ok(u64::MAX));
-        assert_eq!(totals.commit("a", Some(10)), Ok(()));
-        assert_eq!(totals.sums("b").map(|sums| today(&sums).0), Ok(15));
-    }
-
-    #[test]
-    fn calls_at_the_same_time_see_one_another() {
-        let totals = MemoryTotals::default();
-        let seen: Vec<u64> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..16)
-                .map(|at| {
-                    let totals = &totals;
-                    scope.spawn(move || {
-                        totals.reserve(&refund(&at.to_string(), None, 1)).map_or(0, |sums| today(&sums).0)
-                    })
-                })
-                .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap_or(0)).collect()
-        });
-        let mut seen = seen;
-        seen.sort_unstable();
-        assert_eq!(seen, (1..=16).collect::<Vec<u64>>());
     }
 }

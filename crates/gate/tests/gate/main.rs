@@ -5,3 +5,4 @@ mod normalise;
 mod policy;
 mod properties;
 mod support;
+mod totals;

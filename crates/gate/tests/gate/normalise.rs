@@ -1,6 +1,10 @@
 //! From a call to its operation, and what has none.
 
 use crate::support::{TEST, catalogue, generic, rest, tool};
+use obelus_gate::RiskClass::{
+    CustomerDataRead, Dispute, InvoiceFinalize, KeyOrAccountAdmin, MoneyMovement, OtherMutation,
+    OutboundMessage, PriceChange, Read, Refund, SubscriptionChange,
+};
 use obelus_gate::{Amount, Connection, Currency, Denied, Found, Operation, RiskClass, Servers, ToolCall};
 
 fn facts(operation: &Operation) -> Vec<&str> {
@@ -51,106 +55,87 @@ fn a_refund_without_an_amount_is_above_every_limit_until_it_is_looked_up() {
     assert_eq!(refund.lookup(), None);
 }
 
+/// Method, target, form, classes, and a fact that holds besides.
+const ESCALATED: [(&str, &str, &str, &[RiskClass], &str); 20] = [
+    ("POST", "/v1/invoices", "customer=cus_x", &[OtherMutation], "invoice_draft_edit"),
+    ("POST", "/v1/invoices", "auto_advance=true", &[OtherMutation, InvoiceFinalize], "finalizes_later"),
+    ("POST", "/v1/invoices", "auto_advance=false", &[OtherMutation], "invoice_draft_edit"),
+    (
+        "POST",
+        "/v1/invoices",
+        "auto_advance=true&collection_method=send_invoice",
+        &[OtherMutation, OutboundMessage, InvoiceFinalize],
+        "mails_customer",
+    ),
+    (
+        "POST",
+        "/v1/invoices/in_x",
+        "auto_advance=1",
+        &[OtherMutation, OutboundMessage, InvoiceFinalize],
+        "mails_customer",
+    ),
+    ("POST", "/v1/invoices/in_x/send", "", &[OutboundMessage, InvoiceFinalize], ""),
+    ("POST", "/v1/payment_intents", "amount=5&confirm=true", &[MoneyMovement], "charges_now"),
+    (
+        "POST",
+        "/v1/payment_intents",
+        "receipt_email=jenny%40example.com",
+        &[OutboundMessage, MoneyMovement],
+        "mails_customer",
+    ),
+    ("POST", "/v1/disputes/du_x", "", &[Dispute], "submits_evidence"),
+    (
+        "POST",
+        "/v1/refunds",
+        "charge=ch_x&instructions_email=jenny%40example.com",
+        &[OutboundMessage, Refund],
+        "mails_customer",
+    ),
+    (
+        "POST",
+        "/v1/charges/ch_x/refund",
+        "instructions_email=jenny%40example.com",
+        &[OutboundMessage, Refund],
+        "carries_personal_data",
+    ),
+    (
+        "POST",
+        "/v1/subscriptions",
+        "items[0][price_data][unit_amount]=5",
+        &[PriceChange, SubscriptionChange],
+        "sets_price",
+    ),
+    ("POST", "/v1/subscriptions/sub_x", "discounts=", &[PriceChange, SubscriptionChange], "sets_price"),
+    (
+        "POST",
+        "/v1/subscriptions/sub_x",
+        "proration_behavior=always_invoice",
+        &[SubscriptionChange, MoneyMovement],
+        "charges_now",
+    ),
+    (
+        "POST",
+        "/v1/checkout/sessions",
+        "line_items[0][price_data][unit_amount]=5",
+        &[PriceChange, MoneyMovement],
+        "sets_price",
+    ),
+    ("POST", "/v1/customers/cus_x", "balance=-500", &[OtherMutation, MoneyMovement], "changes_balance"),
+    (
+        "POST",
+        "/v1/webhook_endpoints",
+        "url=https%3A%2F%2Fexample.com",
+        &[KeyOrAccountAdmin],
+        "diverts_events",
+    ),
+    ("GET", "/v1/products", "", &[Read], ""),
+    ("GET", "/v1/products?expand[]=data.customer", "", &[Read, CustomerDataRead], "expands"),
+    ("POST", "/v1/invoices/create_preview", "", &[Read, CustomerDataRead], ""),
+];
+
 #[test]
 fn arguments_make_more_of_a_call() {
-    use RiskClass::{
-        CustomerDataRead, Dispute, InvoiceFinalize, KeyOrAccountAdmin, MoneyMovement, OtherMutation,
-        OutboundMessage, PriceChange, Read, Refund, SubscriptionChange,
-    };
-    for (method, target, body, classes, fact) in [
-        ("POST", "/v1/invoices", "customer=cus_x", vec![OtherMutation], "invoice_draft_edit"),
-        (
-            "POST",
-            "/v1/invoices",
-            "auto_advance=true",
-            vec![OtherMutation, InvoiceFinalize],
-            "finalizes_later",
-        ),
-        ("POST", "/v1/invoices", "auto_advance=false", vec![OtherMutation], "invoice_draft_edit"),
-        (
-            "POST",
-            "/v1/invoices",
-            "auto_advance=true&collection_method=send_invoice",
-            vec![OtherMutation, OutboundMessage, InvoiceFinalize],
-            "mails_customer",
-        ),
-        (
-            "POST",
-            "/v1/invoices/in_x",
-            "auto_advance=1",
-            vec![OtherMutation, OutboundMessage, InvoiceFinalize],
-            "mails_customer",
-        ),
-        ("POST", "/v1/invoices/in_x/send", "", vec![OutboundMessage, InvoiceFinalize], ""),
-        ("POST", "/v1/payment_intents", "amount=5&confirm=true", vec![MoneyMovement], "charges_now"),
-        (
-            "POST",
-            "/v1/payment_intents",
-            "receipt_email=jenny%40example.com",
-            vec![OutboundMessage, MoneyMovement],
-            "mails_customer",
-        ),
-        ("POST", "/v1/disputes/du_x", "", vec![Dispute], "submits_evidence"),
-        (
-            "POST",
-            "/v1/refunds",
-            "charge=ch_x&instructions_email=jenny%40example.com",
-            vec![OutboundMessage, Refund],
-            "mails_customer",
-        ),
-        (
-            "POST",
-            "/v1/charges/ch_x/refund",
-            "instructions_email=jenny%40example.com",
-            vec![OutboundMessage, Refund],
-            "carries_personal_data",
-        ),
-        (
-            "POST",
-            "/v1/subscriptions",
-            "items[0][price_data][unit_amount]=5",
-            vec![PriceChange, SubscriptionChange],
-            "sets_price",
-        ),
-        (
-            "POST",
-            "/v1/subscriptions/sub_x",
-            "discounts=",
-            vec![PriceChange, SubscriptionChange],
-            "sets_price",
-        ),
-        (
-            "POST",
-            "/v1/subscriptions/sub_x",
-            "proration_behavior=always_invoice",
-            vec![SubscriptionChange, MoneyMovement],
-            "charges_now",
-        ),
-        (
-            "POST",
-            "/v1/checkout/sessions",
-            "line_items[0][price_data][unit_amount]=5",
-            vec![PriceChange, MoneyMovement],
-            "sets_price",
-        ),
-        (
-            "POST",
-            "/v1/customers/cus_x",
-            "balance=-500",
-            vec![OtherMutation, MoneyMovement],
-            "changes_balance",
-        ),
-        (
-            "POST",
-            "/v1/webhook_endpoints",
-            "url=https%3A%2F%2Fexample.com",
-            vec![KeyOrAccountAdmin],
-            "diverts_events",
-        ),
-        ("GET", "/v1/products", "", vec![Read], ""),
-        ("GET", "/v1/products?expand[]=data.customer", "", vec![Read, CustomerDataRead], "expands"),
-        ("POST", "/v1/invoices/create_preview", "", vec![Read, CustomerDataRead], ""),
-    ] {
+    for (method, target, body, classes, fact) in ESCALATED {
         let got = rest(method, target, body).unwrap_or_else(|denied| panic!("{target} {body}: {denied}"));
         assert_eq!(got.classes.iter().copied().collect::<Vec<_>>(), classes, "{target} {body}");
         assert!(fact.is_empty() || facts(&got).contains(&fact), "{target} {body}: {:?}", facts(&got));
