@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 input or output error, 2 wrong usage or configuration, \
-3 found something under --fail";
+3 found something under --fail, or a check found a fault";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Make, list and end virtual keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Try the rules of the gate: which calls go out, wait for people, or go nowhere
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// About the configuration of the sidecar
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -221,6 +224,72 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Check that calls get the outcome that fixtures name; exit with 3 if one does not
+    Test {
+        /// Files of fixtures (YAML or JSON); those of the shipped rules if none is given
+        #[arg(value_name = "FIXTURES", value_hint = ValueHint::FilePath)]
+        fixtures: Vec<PathBuf>,
+        #[command(flatten)]
+        rules: PolicyArgs,
+    },
+    /// Show what a call is to the gate, which rules decide, and what becomes of it
+    Explain {
+        #[command(flatten)]
+        call: CallArgs,
+        /// One JSON object
+        #[arg(long, conflicts_with = "lint")]
+        json: bool,
+        /// Look for rules that decide nothing instead, and classes without a rule; exit with 3 if a rule decides nothing
+        #[arg(long, conflicts_with = "call")]
+        lint: bool,
+        #[command(flatten)]
+        rules: PolicyArgs,
+    },
+}
+
+/// Which rules judge.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyArgs {
+    /// A file of Cedar rules; several count together. The shipped rules if none is given
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Vec<PathBuf>,
+    /// A file that gives the tools of servers other than Stripe's their classes: {SERVER: {TOOL: CLASS}}
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) servers: Option<PathBuf>,
+}
+
+/// A call to be explained.
+#[derive(Debug, clap::Args)]
+#[group(id = "call", multiple = true)]
+pub(crate) struct CallArgs {
+    /// The call as fixtures write it; standard input if neither --rest nor --tool is given, or for `-`
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["rest", "tool"])]
+    pub(crate) file: Option<PathBuf>,
+    /// Method and target of a REST call, such as "POST /v1/refunds"
+    #[arg(long, value_name = "CALL", conflicts_with = "tool")]
+    pub(crate) rest: Option<String>,
+    /// The form in its body
+    #[arg(long, value_name = "FORM", requires = "rest")]
+    pub(crate) form: Option<String>,
+    /// The tool of an MCP call
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Option<String>,
+    /// The tool's arguments, as JSON
+    #[arg(long, value_name = "JSON", requires = "tool")]
+    pub(crate) arguments: Option<String>,
+    /// The server of the tool, if that is not Stripe's
+    #[arg(long, value_name = "NAME", requires = "tool")]
+    pub(crate) server: Option<String>,
+    /// Whether the call is about real money; if nothing is said, it counts so
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) livemode: Option<bool>,
+    /// Who calls
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workflow: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

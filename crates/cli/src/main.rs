@@ -2,7 +2,7 @@
 //! the sidecar before model providers.
 //!
 //! Exit codes: 0 done, 1 input or output error, 2 wrong usage or configuration, 3 found something under
-//! `--fail`. Errors are one line on standard error and never hold a value. A reader that closes standard output
+//! `--fail`, or a check found a fault. Errors are one line on standard error and never hold a value. A reader that closes standard output
 //! early, such as `head`, ends the run quietly: that is no error.
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod promises;
 
 mod demo;
 mod keys;
+mod policy;
 mod serve;
 
 mod choice;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Rules(command) => rules::run(&command),
         Command::Serve(args) => serve::run(&args),
         Command::Keys(command) => keys::run(&command),
+        Command::Policy(command) => policy::run(&command),
         Command::Config(command) => serve::config(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => manual::completions(shell),
