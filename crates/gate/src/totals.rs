@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Amounts from here on count as unknown, so that sums stay within the integers of SQLite.
+const KNOWN_MINOR_MAX: u64 = 1_000_000_000_000_000;
+
 /// Calls and their money in minor units. Unknown amounts are the largest number, and so is every sum with one in it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Sum {
@@ -190,7 +193,7 @@ impl Running {
     fn add(&mut self, minor: u64) {
         self.calls += 1;
         match minor {
-            u64::MAX => self.unknown += 1,
+            KNOWN_MINOR_MAX.. => self.unknown += 1,
             minor => self.minor += u128::from(minor),
         }
     }
@@ -198,7 +201,7 @@ impl Running {
     fn take(&mut self, minor: u64) {
         self.calls -= 1;
         match minor {
-            u64::MAX => self.unknown -= 1,
+            KNOWN_MINOR_MAX.. => self.unknown -= 1,
             minor => self.minor -= u128::from(minor),
         }
     }

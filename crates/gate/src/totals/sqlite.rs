@@ -2,7 +2,7 @@
 //!
 //! One connection, behind a lock; each change is one transaction that is synced before the call may go on.
 
-use super::{Reservation, Sum, Sums, Today, Totals, TotalsError};
+use super::{KNOWN_MINOR_MAX, Reservation, Sum, Sums, Today, Totals, TotalsError};
 use crate::amount::Currency;
 use crate::class::RiskClass;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
@@ -36,9 +36,6 @@ CREATE INDEX calls_by_workflow ON calls (workflow, day, class, currency);
 CREATE INDEX calls_by_customer ON calls (customer, day, class, currency) WHERE customer IS NOT NULL;
 CREATE INDEX calls_by_day ON calls (day) WHERE settled;
 ";
-
-/// Amounts from here on count as unknown, so that sums stay within the integers of SQLite.
-const KNOWN_MINOR_MAX: u64 = 1_000_000_000_000_000;
 
 /// How long a change waits for another process that has the file.
 const WAIT: Duration = Duration::from_secs(1);
