@@ -267,11 +267,10 @@ impl Policy {
         }
         let Some((request, entities)) = call.request(class, today) else { return failed(Vec::new()) };
         let response = self.authorizer.is_authorized(&request, &self.rules, &entities);
-        let errors = self.named(response.diagnostics().errors().map(|error| match error {
-            cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
-        }));
-        if !errors.is_empty() {
-            return failed(errors);
+        if response.diagnostics().errors().next().is_some() {
+            return failed(self.named(response.diagnostics().errors().map(|error| match error {
+                cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
+            })));
         }
         let rules = self.named(response.diagnostics().reason());
         let approvers = rules.iter().filter_map(|rule| rule.approvers).max();
