@@ -127,10 +127,18 @@ def escalations(op):
             found.append({"class": "outbound_message", "fact": "mails_customer", "any": mails})
         if op["risk_class"] == "subscription_change" and op["method"] == "POST":
             priced = sorted({p[: p.index("price_data") + 10] for p in op.get("amount_params", []) if "price_data" in p})
-            sets = [[cond(p, "present")] for p in priced + ["discounts", "coupon", "promotion_code"]]
+            lists = {p[: at + 3] for p in priced for at in range(len(p)) if p.startswith("[].", at)}
+            cheaper = [at + name for at in sorted(lists | {""}) for name in ("discounts", "coupon", "promotion_code")]
+            sets = [[cond(p, "present")] for p in priced + cheaper]
             found = [e for e in found if e["fact"] != "sets_price"]
             found.append({"class": "price_change", "fact": "sets_price", "any": sets})
     return found
+
+
+def amounts(op):
+    """Where money stands. A price in place can be written with decimals as well, which the facts leave out."""
+    found = {p for p in op.get("amount_params", []) if not NO_MONEY.search(p)}
+    return sorted(found | {p + "_decimal" for p in found if p.endswith("price_data.unit_amount")})
 
 
 def personal(op):
@@ -168,7 +176,7 @@ def operation(op, canonical):
         "base": None if op["base"] == "api" else op["base"],
         "also": [c for c in op["also"] if c in CLASSES],
         "facts": [f for f in op["also"] if f not in CLASSES and f != "customer_data_if_expanded"],
-        "amounts": [p for p in op.get("amount_params", []) if not NO_MONEY.search(p)],
+        "amounts": amounts(op),
         "currencies": sorted(set(op.get("currency_params") or [])),
         "ids": sorted(set(op.get("id_params", []) + op["path_params"])),
         "personal": personal(op),

@@ -1,6 +1,6 @@
 //! How much money a call is about.
 
-use crate::arguments::{Argument, Arguments};
+use crate::arguments::{Argument, Arguments, step};
 use crate::catalogue::Entry;
 use crate::denied::Denied;
 use serde::{Serialize, Serializer};
@@ -12,10 +12,10 @@ use std::fmt;
 pub enum Amount {
     /// The call is about no money.
     None,
-    /// The largest of its amounts; amounts in a list are added up, and prices multiplied by their quantity.
+    /// The largest of its amounts; amounts in lists are added up, and prices multiplied by their quantity.
     Minor(u64),
-    /// The call may be about any amount, because it says none: a refund without an amount gives back all that
-    /// remains. It is above every limit.
+    /// The call may be about any amount, because it says none or only a part: a refund without an amount gives back
+    /// all that remains, and an item may name a price that only Stripe knows. It is above every limit.
     Unknown,
 }
 
@@ -108,16 +108,60 @@ pub(crate) fn currency(entry: &Entry, arguments: &Arguments) -> Option<Currency>
     }
 }
 
-/// The amount that the arguments say, in minor units.
-pub(crate) fn stated(entry: &Entry, arguments: &Arguments) -> Result<Option<u64>, Denied> {
-    let mut largest = None;
-    let whole = Argument::Members(arguments.0.clone());
+/// Names under which a price holds more than one amount.
+const MANY_AMOUNTS: [&str; 2] = ["currency_options", "tiers"];
+
+/// The amount that the arguments say; none where they say nothing of money.
+pub(crate) fn stated(entry: &Entry, arguments: &Arguments) -> Result<Amount, Denied> {
+    let (mut single, mut listed, mut part) = (None, None, None);
+    let all = Argument::Members(arguments.0.clone());
     for path in &entry.amounts {
         let mut sum = None;
-        weigh(&whole, Some(path), 1, path, &mut sum).map_err(|what| Denied::Argument(path.clone(), what))?;
-        largest = largest.max(sum);
+        weigh(&all, Some(path), 1, path, &mut sum).map_err(|what| Denied::Argument(path.clone(), what))?;
+        if is_part(path) {
+            part = part.max(sum);
+        } else if path.contains("[]") {
+            listed = listed.or(sum).map(|_| listed.unwrap_or(0_u64).saturating_add(sum.unwrap_or(0)));
+        } else {
+            single = single.max(sum);
+        }
     }
-    Ok(largest)
+    let said = single.max(listed);
+    let is_open = !entry.amounts.is_empty() && MANY_AMOUNTS.iter().any(|name| all.mentions(name))
+        || entry.amounts.iter().any(|path| has_unpriced(entry, arguments, path))
+        // Beside such a price there may be one that is only named.
+        || said.is_none() && entry.amounts.iter().any(|path| path.starts_with("price_data."))
+        || said.is_none() && part.is_some();
+    Ok(match said.max(part) {
+        _ if is_open => Amount::Unknown,
+        Some(minor) => Amount::Minor(minor),
+        None => Amount::None,
+    })
+}
+
+/// Whether an amount is a share of another, or comes on top of it, so that it says nothing of the whole.
+fn is_part(path: &str) -> bool {
+    ["application_fee_amount", "transfer_data", "destination", "shipping_", "tax_amounts"]
+        .iter()
+        .any(|name| path.split('.').any(|step| step.starts_with(name)))
+}
+
+/// Whether an element of the list in this path says no amount: it may name a price, or mean all that there is.
+fn has_unpriced(entry: &Entry, arguments: &Arguments, path: &str) -> bool {
+    let Some((list, _)) = path.rsplit_once("[].").filter(|_| !is_part(path)) else { return false };
+    let within: Vec<&str> = entry
+        .amounts
+        .iter()
+        .filter_map(|other| other.strip_prefix(list)?.strip_prefix("[]."))
+        .filter(|rest| !is_part(rest))
+        .collect();
+    let is_priced = |element: &Argument| {
+        within.iter().any(|rest| {
+            let mut sum = None;
+            weigh(element, Some(rest), 1, rest, &mut sum).is_ok() && sum.is_some()
+        })
+    };
+    arguments.at(&format!("{list}[]")).into_iter().any(|element| !is_priced(element))
 }
 
 /// Adds up what stands at the rest of a path, `times` over.
@@ -133,16 +177,14 @@ fn weigh(
             elements.iter().try_for_each(|element| weigh(element, rest, times, path, sum))
         }
         (Argument::Members(members), Some(rest)) => {
-            let (first, rest) =
-                rest.split_once('.').map_or((rest, None), |(first, rest)| (first, Some(rest)));
-            let first = first.trim_end_matches("[]");
+            let (first, is_list, rest) = step(rest);
             let Some(next) = members.get(first) else { return Ok(()) };
             let mut times = times;
             if let (true, Some(quantity)) = (is_priced(first), members.get("quantity")) {
                 let quantity = quantity.as_text().and_then(|text| text.parse::<u64>().ok());
                 times = times.saturating_mul(quantity.ok_or("the quantity beside it is no whole number")?);
             }
-            weigh(next, rest, times, path, sum)
+            next.elements(is_list).try_for_each(|element| weigh(element, rest, times, path, sum))
         }
         // What stands there is not what the path means, such as an id in place of an object.
         (Argument::Text(_), Some(_)) => Ok(()),
@@ -184,7 +226,7 @@ mod tests {
     use crate::Catalogue;
     use crate::arguments::read_object;
 
-    fn amount_and_currency(operation: &str, json: &str) -> (Result<Option<u64>, Denied>, Option<Currency>) {
+    fn amount_and_currency(operation: &str, json: &str) -> (Result<Amount, Denied>, Option<Currency>) {
         let entry = Catalogue::shipped().expect("a catalogue").entry(operation).expect("an operation");
         let arguments = read_object(json.as_bytes(), "arguments").expect("an object");
         (stated(entry, &arguments), currency(entry, &arguments))
@@ -211,6 +253,7 @@ mod tests {
 
     #[test]
     fn the_largest_amount_counts_and_lists_are_added_up() {
+        let known = |minor: Option<u64>| minor.map_or(Amount::None, Amount::Minor);
         let usd = Currency::parse("usd");
         for (operation, json, minor, currency) in [
             ("PostRefunds", r#"{"amount": 500}"#, Some(500), None),
@@ -237,15 +280,67 @@ mod tests {
                 Some(307),
                 usd,
             ),
+        ] {
+            assert_eq!(
+                amount_and_currency(operation, json),
+                (Ok(known(minor)), currency),
+                "{operation} {json}"
+            );
+        }
+    }
+
+    #[test]
+    fn lists_of_one_call_are_added_up() {
+        for (json, minor) in [
             (
-                "PostSubscriptions",
-                r#"{"currency": "jpy", "items": [{"price_data": {"currency": "usd"}}]}"#,
-                None,
-                None,
+                r#"{"items": [{"price_data": {"unit_amount": 100}}],
+                    "add_invoice_items": [{"price_data": {"unit_amount": 30}}]}"#,
+                130,
+            ),
+            (
+                r#"{"items": [{"price_data": {"unit_amount": 1}}, {"price_data": {"unit_amount_decimal": "900.0"}}]}"#,
+                901,
             ),
         ] {
-            assert_eq!(amount_and_currency(operation, json), (Ok(minor), currency), "{operation} {json}");
+            assert_eq!(amount_and_currency("PostSubscriptions", json).0, Ok(Amount::Minor(minor)), "{json}");
         }
+    }
+
+    #[test]
+    fn a_part_does_not_pass_for_the_whole() {
+        for (operation, json) in [
+            ("PostChargesChargeCapture", r#"{"application_fee_amount": 1}"#),
+            ("PostPaymentIntentsIntentCapture", r#"{"transfer_data": {"amount": 1}}"#),
+            ("PostPaymentLinks", r#"{"line_items": [{"price": "price_x"}], "application_fee_amount": 1}"#),
+            ("PostSubscriptions", r#"{"items": [{"price": "price_x"}, {"price_data": {"unit_amount": 1}}]}"#),
+            (
+                "PostSubscriptions",
+                r#"{"items": [{"price": "price_x"}], "add_invoice_items": [{"price_data": {"unit_amount": 1}}]}"#,
+            ),
+            // Not all names are numbers, which servers read in more than one way.
+            (
+                "PostSubscriptions",
+                r#"{"items": {"0": {"price_data": {"unit_amount": 70}}, "x": {"price_data": {"unit_amount": 1}}}}"#,
+            ),
+            ("PostCreditNotes", r#"{"lines": [{"invoice_line_item": "il_x"}, {"amount": 1}]}"#),
+            (
+                "PostCreditNotes",
+                r#"{"lines": [{"invoice_line_item": "il_x", "tax_amounts": [{"amount": 1}]}]}"#,
+            ),
+            ("PostInvoiceitems", r#"{"customer": "cus_x", "pricing": {"price": "price_x"}}"#),
+            ("PostPrices", r#"{"unit_amount": 1, "currency_options": {"eur": {"unit_amount": 90000}}}"#),
+            ("PostPrices", r#"{"tiers": [{"unit_amount": 1, "flat_amount": 90000}]}"#),
+        ] {
+            assert_eq!(amount_and_currency(operation, json).0, Ok(Amount::Unknown), "{operation} {json}");
+        }
+        let (open, currency) = amount_and_currency(
+            "PostSubscriptions",
+            r#"{"currency": "jpy", "items": [{"price_data": {"currency": "usd"}}]}"#,
+        );
+        assert_eq!((open, currency), (Ok(Amount::Unknown), None));
+        let (whole, _) =
+            amount_and_currency("PostChargesChargeCapture", r#"{"amount": 5, "application_fee_amount": 1}"#);
+        assert_eq!(whole, Ok(Amount::Minor(5)));
     }
 
     #[test]

@@ -63,20 +63,20 @@ impl Arguments {
     }
 
     /// Everything at a path such as `items[].price_data.unit_amount`. Lists are gone through whether the path says so
-    /// or not: what a caller writes oddly is found all the same.
+    /// or not, and objects where it says list: what a caller writes oddly is found all the same.
     pub fn at<'a>(&'a self, path: &str) -> Vec<&'a Argument> {
         let mut found = Vec::new();
-        let (first, rest) = step(path);
+        let (first, is_list, rest) = step(path);
         if let Some(argument) = self.0.get(first) {
-            argument.gather(rest, &mut found);
+            argument.elements(is_list && rest.is_some()).for_each(|element| element.gather(rest, &mut found));
         }
         found
     }
 
     /// Whether anything stands at a path, an empty list included.
     pub(crate) fn has(&self, path: &str) -> bool {
-        let (first, rest) = step(path);
-        self.0.get(first).is_some_and(|argument| argument.has(rest))
+        let (first, is_list, rest) = step(path);
+        self.0.get(first).is_some_and(|argument| argument.elements(is_list).any(|element| element.has(rest)))
     }
 
     /// The arguments as JSON, all scalars as text: personal values stand in it as they came.
@@ -100,9 +100,8 @@ impl Arguments {
 
     /// Puts a text at a path, in lists of one element. What is in the way wins.
     pub(crate) fn place(&mut self, path: &str, argument: Argument) -> Result<(), Taken> {
-        let (first, rest) = step(path);
+        let (first, is_list, rest) = step(path);
         let Some(rest) = rest else { return self.insert(first, argument) };
-        let is_list = path.starts_with(&format!("{first}[]"));
         let empty = || Argument::Members(BTreeMap::new());
         let slot = self
             .0
@@ -132,10 +131,11 @@ impl Arguments {
     }
 }
 
-/// The first name of a path, and the rest.
-fn step(path: &str) -> (&str, Option<&str>) {
+/// The first name of a path, whether a list stands there, and the rest.
+pub(crate) fn step(path: &str) -> (&str, bool, Option<&str>) {
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
-    (first.trim_end_matches("[]"), rest)
+    let name = first.trim_end_matches("[]");
+    (name, name != first, rest)
 }
 
 impl Argument {
@@ -147,14 +147,59 @@ impl Argument {
         }
     }
 
+    /// Itself, and what is in it if a list should stand here and an object does: servers may take its names for numbers.
+    pub(crate) fn elements(&self, is_list: bool) -> impl Iterator<Item = &Argument> {
+        let inner = match self {
+            Argument::Members(members) if is_list => Some(members.values()),
+            _ => None,
+        };
+        std::iter::once(self).chain(inner.into_iter().flatten())
+    }
+
+    /// Texts under names that are asked for, at any depth but in metadata.
+    pub(crate) fn texts_under<'a>(&'a self, is_wanted: &dyn Fn(&str) -> bool, found: &mut Vec<&'a str>) {
+        match self {
+            Argument::Text(_) => {}
+            Argument::List(elements) => {
+                elements.iter().for_each(|element| element.texts_under(is_wanted, found));
+            }
+            Argument::Members(members) => {
+                for (name, argument) in members.iter().filter(|(name, _)| *name != "metadata") {
+                    match argument {
+                        Argument::Text(text) if is_wanted(name) => found.push(text),
+                        Argument::List(elements) if is_wanted(name) => {
+                            found.extend(elements.iter().filter_map(Argument::as_text));
+                            argument.texts_under(is_wanted, found);
+                        }
+                        _ => argument.texts_under(is_wanted, found),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a member has this name, at any depth but in metadata, whose names mean nothing.
+    pub(crate) fn mentions(&self, name: &str) -> bool {
+        match self {
+            Argument::Text(_) => false,
+            Argument::List(elements) => elements.iter().any(|element| element.mentions(name)),
+            Argument::Members(members) => members
+                .iter()
+                .filter(|(own, _)| *own != "metadata")
+                .any(|(own, argument)| own == name || argument.mentions(name)),
+        }
+    }
+
     fn gather<'a>(&'a self, rest: Option<&str>, found: &mut Vec<&'a Argument>) {
         match (self, rest) {
             (Argument::List(elements), _) => elements.iter().for_each(|element| element.gather(rest, found)),
             (_, None) => found.push(self),
             (Argument::Members(members), Some(rest)) => {
-                let (first, rest) = step(rest);
+                let (first, is_list, rest) = step(rest);
                 if let Some(argument) = members.get(first) {
-                    argument.gather(rest, found);
+                    argument
+                        .elements(is_list && rest.is_some())
+                        .for_each(|element| element.gather(rest, found));
                 }
             }
             (Argument::Text(_), Some(_)) => {}
@@ -174,8 +219,10 @@ impl Argument {
             (_, None) => true,
             (Argument::List(elements), rest) => elements.iter().any(|element| element.has(rest)),
             (Argument::Members(members), Some(rest)) => {
-                let (first, rest) = step(rest);
-                members.get(first).is_some_and(|argument| argument.has(rest))
+                let (first, is_list, rest) = step(rest);
+                members
+                    .get(first)
+                    .is_some_and(|argument| argument.elements(is_list).any(|element| element.has(rest)))
             }
             (Argument::Text(_), Some(_)) => false,
         }
@@ -225,6 +272,12 @@ fn is_index(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a text has the form that names of the API's arguments have.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 /// Whether a text may stand in a path as one segment: ids, and what merchants choose without a sign that paths know.
 pub(crate) fn is_segment(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:~-".contains(&byte);
@@ -244,6 +297,9 @@ mod tests {
         let arguments = arguments(r#"{"items": [{"price_data": {"unit_amount": 5}}, {"price": "price_x"}]}"#);
         assert_eq!(arguments.at("items[].price_data.unit_amount"), [&Argument::Text("5".to_owned())]);
         assert_eq!(arguments.at("items.price_data").len(), 1);
+        let odd = super::tests::arguments(r#"{"items": {"0": {"price_data": {"unit_amount": 5}}, "x": 1}}"#);
+        assert!(odd.has("items[].price_data"));
+        assert_eq!(odd.at("items[].price_data.unit_amount").len(), 1);
         assert!(arguments.at("items[].price_data.unit_amount.x").is_empty());
         assert_eq!(
             arguments.paths(),

@@ -19,7 +19,13 @@ pub struct Catalogue {
     routes: HashMap<String, Node>,
     tools: HashMap<String, Tool>,
     harmless_ids: Vec<String>,
+    /// Names under which any operation takes an id.
+    id_names: BTreeSet<String>,
 }
+
+/// Names under which ids stand in lists, where the facts do not name them.
+const IDS_IN_LISTS: [&str; 8] =
+    ["coupon", "id", "invoice_line_item", "price", "product", "promotion_code", "refund", "tax_rates"];
 
 /// One operation of the API.
 #[derive(Debug, Deserialize)]
@@ -186,7 +192,12 @@ impl Catalogue {
             routes: HashMap::new(),
             tools: HashMap::new(),
             harmless_ids: file.harmless_ids,
+            id_names: IDS_IN_LISTS.map(str::to_owned).into(),
         };
+        for path in catalogue.entries.iter().flat_map(|entry| &entry.ids) {
+            let name = path.rsplit('.').next().unwrap_or(path).trim_end_matches("[]");
+            catalogue.id_names.insert(name.to_owned());
+        }
         for (at, entry) in catalogue.entries.iter().enumerate() {
             if catalogue.by_id.insert(entry.id.clone(), at).is_some() {
                 return Err(CatalogueError(format!("{} stands twice", entry.id)));
@@ -276,6 +287,11 @@ impl Catalogue {
                 !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             })
         })
+    }
+
+    /// Whether ids stand under this name.
+    pub(crate) fn is_id_name(&self, name: &str) -> bool {
+        self.id_names.contains(name)
     }
 
     /// The operation of a method and the segments of a path, with its parameters by name. A segment that stands in

@@ -1,7 +1,7 @@
 //! What a call means, whichever way it came.
 
 use crate::amount::{self, Amount, Currency};
-use crate::arguments::{Arguments, is_segment};
+use crate::arguments::{Argument, Arguments, is_name, is_segment};
 use crate::catalogue::{Catalogue, Condition, Entry, Test};
 use crate::class::RiskClass;
 use crate::denied::Denied;
@@ -23,9 +23,10 @@ pub struct Operation {
     pub classes: BTreeSet<RiskClass>,
     /// What else is true of it, such as `mails_customer`.
     pub facts: BTreeSet<String>,
-    /// The object that its path names, if it names one by an id.
+    /// The object that its path names last, by its id or by what a merchant calls it.
     pub target: Option<String>,
-    /// Ids of all objects that it names, in the order of their arguments.
+    /// Ids of all objects that it names, each once: those at the top before those in lists. Names that merchants chose
+    /// are none.
     pub objects: Vec<String>,
     /// The customer that it names.
     pub customer: Option<String>,
@@ -39,6 +40,8 @@ pub struct Operation {
     pub account: Option<String>,
     /// Everything that it says.
     pub arguments: Arguments,
+    /// What it leaves open has been asked.
+    is_looked_up: bool,
 }
 
 impl fmt::Debug for Operation {
@@ -97,7 +100,8 @@ impl Operation {
         mut arguments: Arguments,
         connection: Connection<'_>,
     ) -> Result<Operation, Denied> {
-        check_path(entry, &arguments)?;
+        check_names(&arguments)?;
+        check_path(catalogue, entry, &arguments)?;
         for (old, new) in &entry.renamed {
             if let Some(argument) = arguments.0.remove(old) {
                 arguments.insert(new, argument).map_err(|_taken| Denied::Duplicate("arguments"))?;
@@ -106,31 +110,32 @@ impl Operation {
         let entry = entry.alias_of.as_deref().and_then(|id| catalogue.entry(id)).unwrap_or(entry);
         let (classes, facts) = judge(entry, &arguments);
         let amount = match amount::stated(entry, &arguments)? {
-            Some(minor) => Amount::Minor(minor),
-            None if classes.iter().any(|class| class.concerns_money()) => Amount::Unknown,
-            None => Amount::None,
+            Amount::None if classes.iter().any(|class| class.concerns_money()) => Amount::Unknown,
+            amount => amount,
         };
         let is_id = |text: &&str| is_id(text);
-        let texts = |path: &String| arguments.at(path).into_iter().filter_map(|found| found.as_text()).next();
+        let objects = objects(catalogue, entry, &arguments);
+        // The payment has a currency and a customer, whatever the call says of them: only a look-up tells.
+        let is_of_payment = entry.id == "PostRefunds"
+            && ["charge", "payment_intent"].iter().any(|name| arguments.named(name).is_some());
         Ok(Operation {
             server: None,
             operation: entry.id.clone(),
             risk_class: RiskClass::leading(entry.class, classes.iter().copied()),
             classes,
             facts,
-            target: entry
-                .path_parameters()
-                .last()
-                .and_then(|name| arguments.text(name))
-                .filter(is_id)
+            target: entry.path_parameters().last().and_then(|name| arguments.text(name)).map(str::to_owned),
+            objects,
+            customer: arguments
+                .text("customer")
+                .filter(|text| !is_of_payment && is_id(text))
                 .map(str::to_owned),
-            objects: entry.ids.iter().filter_map(texts).filter(is_id).map(str::to_owned).collect(),
-            customer: arguments.text("customer").filter(is_id).map(str::to_owned),
             amount,
-            currency: amount::currency(entry, &arguments),
+            currency: if is_of_payment { None } else { amount::currency(entry, &arguments) },
             livemode: connection.livemode,
             account: connection.account.map(str::to_owned),
             arguments,
+            is_looked_up: false,
         })
     }
 
@@ -159,6 +164,7 @@ impl Operation {
             livemode: connection.livemode,
             account: connection.account.map(str::to_owned),
             arguments,
+            is_looked_up: false,
         }
     }
 
@@ -167,14 +173,15 @@ impl Operation {
         self.classes.iter().all(|class| class.is_read())
     }
 
-    /// The read that would tell amount, currency or customer where the call leaves them open, if there is one.
+    /// The read that tells amount, currency and customer of the payment that the call is about, if it is about one and
+    /// that was not asked yet.
     pub fn lookup(&self) -> Option<Lookup> {
         let (is_refund, is_capture) = match self.operation.as_str() {
             "PostRefunds" => (true, false),
             "PostChargesChargeCapture" | "PostPaymentIntentsIntentCapture" => (false, true),
             _ => return None,
         };
-        if self.amount != Amount::Unknown && self.currency.is_some() && self.customer.is_some() {
+        if self.is_looked_up {
             return None;
         }
         for (argument, operation, path) in [
@@ -191,20 +198,48 @@ impl Operation {
         None
     }
 
-    /// Fills in what a look-up found. What the call itself says stays.
+    /// Fills in what a look-up found. An amount that the call says stays; of the rest, what was found counts.
     pub fn fill_in(&mut self, found: Found) {
         if let (Amount::Unknown, Some(minor)) = (self.amount, found.remaining_minor) {
             self.amount = Amount::Minor(minor);
         }
-        self.currency = self.currency.or(found.currency);
-        if self.customer.is_none() {
-            self.customer = found.customer;
-        }
+        self.currency = found.currency.or(self.currency);
+        self.customer = found.customer.or(self.customer.take());
+        self.is_looked_up = true;
     }
 }
 
-/// Parameters of the path must be there and stay one segment, however they came: a server puts them into the path.
-fn check_path(entry: &Entry, arguments: &Arguments) -> Result<(), Denied> {
+/// Ids of objects, those first that the catalogue names, then those in lists and in objects.
+fn objects(catalogue: &Catalogue, entry: &Entry, arguments: &Arguments) -> Vec<String> {
+    let mut found: Vec<&str> =
+        entry.ids.iter().flat_map(|path| arguments.at(path)).filter_map(Argument::as_text).collect();
+    for (name, argument) in arguments.iter().filter(|(name, _)| *name != "metadata") {
+        match argument {
+            Argument::Text(text) if catalogue.is_id_name(name) => found.push(text),
+            Argument::List(elements) if catalogue.is_id_name(name) => {
+                found.extend(elements.iter().filter_map(Argument::as_text));
+            }
+            _ => {}
+        }
+        argument.texts_under(&|name| catalogue.is_id_name(name), &mut found);
+    }
+    let mut seen = BTreeSet::new();
+    found.into_iter().filter(|text| is_id(text) && seen.insert(*text)).map(str::to_owned).collect()
+}
+
+/// Names at the top must be such as the API has: others are taken for something else by one server or the other
+/// (`__proto__`, `_method`, a name with a dot).
+fn check_names(arguments: &Arguments) -> Result<(), Denied> {
+    if arguments.iter().all(|(name, _)| is_name(name)) {
+        Ok(())
+    } else {
+        Err(Denied::Unreadable("arguments", "a name that arguments of the API do not have"))
+    }
+}
+
+/// Parameters of the path must be there and stay one segment, however they came: a server puts them into the path. The
+/// path must then still be that of the operation: `create_preview` is no invoice, but another operation.
+fn check_path(catalogue: &Catalogue, entry: &Entry, arguments: &Arguments) -> Result<(), Denied> {
     for name in entry.path_parameters() {
         let fault = |what| Err(Denied::Argument(name.to_owned(), what));
         match arguments.named(name).map(|argument| argument.as_text()) {
@@ -213,7 +248,13 @@ fn check_path(entry: &Entry, arguments: &Arguments) -> Result<(), Denied> {
             Some(_) => return fault("not what may stand in a path"),
         }
     }
-    Ok(())
+    let parameter = |segment: &str| arguments.text(segment.strip_prefix('{')?.strip_suffix('}')?);
+    let segments: Vec<&str> =
+        entry.path.split('/').skip(1).map(|segment| parameter(segment).unwrap_or(segment)).collect();
+    match catalogue.route(&entry.method, &segments) {
+        Some((other, _)) if other.id == entry.id => Ok(()),
+        _ => Err(Denied::Path("a parameter that makes it the path of another operation")),
+    }
 }
 
 /// Classes and facts of a call.

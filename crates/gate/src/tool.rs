@@ -115,6 +115,14 @@ fn argument(name: &str, what: &'static str) -> Denied {
     Denied::Argument(name.to_owned(), what)
 }
 
+/// Whether a text has the form of a context: an account, or an organisation and an account.
+fn is_account(text: &str) -> bool {
+    let is_plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    text.len() <= 255 && text.split('/').all(is_plain)
+}
+
 fn check_accepted(tool: &Tool, arguments: &Arguments) -> Result<(), Denied> {
     let is_accepted = |name: &str| tool.accepts.as_ref().is_none_or(|accepted| accepted.contains(name));
     if arguments.iter().all(|(name, _)| is_accepted(name)) { Ok(()) } else { Err(Denied::UnknownArgument) }
@@ -141,7 +149,7 @@ fn said(
     let account = match take("stripe_context") {
         None if is_generic => return Err(argument("stripe_context", "missing")),
         None => None,
-        Some(Argument::Text(text)) if !text.is_empty() => Some(text),
+        Some(Argument::Text(text)) if is_account(&text) => Some(text),
         Some(_) => return Err(argument("stripe_context", "not the id of an account")),
     };
     if livemode.zip(connection.livemode).is_some_and(|(said, known)| said != known) {

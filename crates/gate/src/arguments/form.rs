@@ -3,7 +3,7 @@
 //! What two readers could take apart differently is refused: a name without its bracket, a list numbered and not, a
 //! value where there are members as well, an unnumbered list of objects.
 
-use super::{Argument, Arguments, object};
+use super::{Argument, Arguments, is_name, object};
 use crate::denied::Denied;
 use std::collections::BTreeMap;
 
@@ -115,8 +115,7 @@ fn finish(building: Building, place: &'static str) -> Result<Argument, Denied> {
 /// The steps of a bracketed name, and whether it ends in `[]`. None if it has another form.
 fn steps(name: &str) -> Option<(Vec<&str>, bool)> {
     let (first, mut rest) = name.find('[').map_or((name, ""), |at| name.split_at(at));
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if !first.starts_with(|c: char| c.is_ascii_alphabetic()) || !first.bytes().all(is_name) {
+    if !is_name(first) {
         return None;
     }
     let mut steps = vec![first];

@@ -55,8 +55,50 @@ fn a_refund_without_an_amount_is_above_every_limit_until_it_is_looked_up() {
     assert_eq!(refund.lookup(), None);
 }
 
+/// Limits depend on currency and customer: a call must not choose those of a payment that has its own.
+#[test]
+fn a_refund_has_currency_and_customer_of_its_payment_whatever_it_says() {
+    let form = "charge=ch_3AbCdEf&amount=60000&currency=jpy&customer=cus_Other";
+    let mut refund = rest("POST", "/v1/refunds", form).expect("an operation");
+    assert_eq!((refund.currency, refund.customer.as_deref()), (None, None));
+    assert_eq!(refund.lookup().map(|lookup| lookup.operation), Some("GetChargesCharge"));
+    refund.fill_in(Found {
+        remaining_minor: Some(90_000),
+        currency: Currency::parse("usd"),
+        customer: Some("cus_AbCdEf".to_owned()),
+    });
+    assert_eq!(refund.amount, Amount::Minor(60_000));
+    assert_eq!((refund.currency, refund.customer.as_deref()), (Currency::parse("usd"), Some("cus_AbCdEf")));
+    let form = "origin=customer_balance&customer=cus_x&currency=jpy&amount=5";
+    let of_balance = rest("POST", "/v1/refunds", form).expect("an operation");
+    assert_eq!(
+        (of_balance.currency, of_balance.customer.as_deref()),
+        (Currency::parse("jpy"), Some("cus_x"))
+    );
+    assert_eq!(of_balance.lookup(), None);
+}
+
+#[test]
+fn all_objects_of_a_list_are_named() {
+    let form = "line_items[0][price]=price_a&line_items[1][price]=price_b";
+    let link = rest("POST", "/v1/payment_links", form).expect("an operation");
+    assert_eq!(link.objects, ["price_a", "price_b"]);
+    let form = "customer=cus_x&items[0][price]=price_a&items[1][discounts][0][coupon]=WEEK_5&metadata[price]=price_c";
+    let subscription = rest("POST", "/v1/subscriptions", form).expect("an operation");
+    assert_eq!(subscription.objects, ["cus_x", "price_a"]);
+}
+
+#[test]
+fn a_price_in_an_odd_list_is_a_price() {
+    let odd = r#"{"subscription_exposed_id": "sub_x", "items": {"0": {"price_data": {"unit_amount": 5}}, "x": {"id": "si_x"}}}"#;
+    let got =
+        generic("stripe_api_write", "PostSubscriptionsSubscriptionExposedId", odd).expect("an operation");
+    assert!(got.classes.contains(&PriceChange), "{got:?}");
+    assert_eq!(got.amount, Amount::Unknown);
+}
+
 /// Method, target, form, classes, and a fact that holds besides.
-const ESCALATED: [(&str, &str, &str, &[RiskClass], &str); 20] = [
+const ESCALATED: [(&str, &str, &str, &[RiskClass], &str); 22] = [
     ("POST", "/v1/invoices", "customer=cus_x", &[OtherMutation], "invoice_draft_edit"),
     ("POST", "/v1/invoices", "auto_advance=true", &[OtherMutation, InvoiceFinalize], "finalizes_later"),
     ("POST", "/v1/invoices", "auto_advance=false", &[OtherMutation], "invoice_draft_edit"),
@@ -106,6 +148,20 @@ const ESCALATED: [(&str, &str, &str, &[RiskClass], &str); 20] = [
         "sets_price",
     ),
     ("POST", "/v1/subscriptions/sub_x", "discounts=", &[PriceChange, SubscriptionChange], "sets_price"),
+    (
+        "POST",
+        "/v1/subscription_schedules/sub_sched_x",
+        "phases[0][discounts][0][coupon]=x",
+        &[PriceChange, SubscriptionChange],
+        "sets_price",
+    ),
+    (
+        "POST",
+        "/v1/subscriptions/sub_x",
+        "items[0][discounts][0][coupon]=x",
+        &[PriceChange, SubscriptionChange],
+        "sets_price",
+    ),
     (
         "POST",
         "/v1/subscriptions/sub_x",
@@ -249,6 +305,21 @@ fn what_is_not_understood_is_denied_and_says_why() {
         (
             generic_call(r#""parameters": {}, "stripe_context": "acct_1OtherOther000", "livemode": false"#),
             "account_mismatch",
+        ),
+        (generic("stripe_api_write", "PostInvoicesInvoice", r#"{"invoice": "create_preview"}"#), "path"),
+        (generic("stripe_api_read", "GetProductsId", r#"{"id": "search"}"#), "path"),
+        (generic("stripe_api_write", "PostRefunds", r#"{"__proto__": {"amount": 5}}"#), "unreadable"),
+        (
+            generic(
+                "stripe_api_write",
+                "PostCustomersCustomer",
+                r#"{"customer": "cus_x", "_method": "DELETE"}"#,
+            ),
+            "unreadable",
+        ),
+        (
+            generic_call(r#""parameters": {}, "stripe_context": "jenny@example.com", "livemode": false"#),
+            "argument",
         ),
         (generic_call(r#""method": "POST", "path": "/v1/payouts""#), "unknown_argument"),
     ] {

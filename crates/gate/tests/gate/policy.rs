@@ -151,6 +151,28 @@ fn rules_may_name_workflow_key_object_account_time_and_facts() {
     assert!(!at("POST", "/v1/topups", "", CALLER, NOON + 5 * 86_400));
 }
 
+/// What merchants name themselves has no prefix; a rule that forbids must hold for it all the same.
+#[test]
+fn rules_may_name_what_a_merchant_named() {
+    let rules = r#"
+        @id("all") permit (principal, action, resource);
+        @id("keep") forbid (principal, action == Action::"DeleteCouponsCoupon", resource == Object::"SPRING-25");
+    "#;
+    let policy = load(&[file(rules)]);
+    let delete = |coupon: &str| rest("DELETE", &format!("/v1/coupons/{coupon}"), "").expect("an operation");
+    assert_eq!(outcome(&policy, &delete("SPRING-25")), Outcome::Deny { because: Because::Forbidden });
+    assert_eq!(outcome(&policy, &delete("SUMMER-25")), Outcome::Allow);
+}
+
+/// Without a look-up, a currency with a higher limit that the call only claims changes nothing.
+#[test]
+fn a_claimed_currency_lifts_no_limit() {
+    let mut claimed =
+        rest("POST", "/v1/refunds", "charge=ch_x&amount=60000&currency=jpy").expect("an operation");
+    claimed.livemode = Some(true);
+    assert_eq!(outcome(&preset(), &claimed), Outcome::NeedsApproval { approvers: 2 });
+}
+
 #[test]
 fn totals_with_calls_that_wait_reach_the_limits() {
     let (policy, totals) = (preset(), MemoryTotals::default());
