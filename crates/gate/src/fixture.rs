@@ -1,6 +1,7 @@
 //! Calls written down, with what should become of them: fixtures for rules, and what `obelus policy explain` reads.
 
 use crate::amount::Currency;
+use crate::arguments::{Argument, Arguments, is_name};
 use crate::catalogue::Catalogue;
 use crate::class::RiskClass;
 use crate::denied::Denied;
@@ -10,6 +11,7 @@ use crate::rest::{Body, RestCall};
 use crate::tool::{Servers, ToolCall};
 use crate::totals::{Sum, Sums, Today};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The fixtures of the shipped rules.
@@ -142,7 +144,7 @@ pub struct Understood {
     pub livemode: Option<bool>,
     /// The account.
     pub account: Option<String>,
-    /// Names of its arguments.
+    /// Names of its arguments; `[name]` where the caller chose the name.
     pub arguments: Vec<String>,
 }
 
@@ -167,7 +169,7 @@ impl Understood {
             currency: operation.currency,
             livemode: operation.livemode,
             account: operation.account.clone(),
-            arguments: operation.arguments.paths(),
+            arguments: shown_paths(&operation.arguments),
         }
     }
 }
@@ -352,6 +354,33 @@ impl Explained {
     }
 }
 
+/// Names of arguments; of those that callers make up, such as names of metadata, only that there are some.
+fn shown_paths(arguments: &Arguments) -> Vec<String> {
+    let mut paths = BTreeSet::new();
+    for (name, argument) in arguments.iter() {
+        show(name, argument, "", &mut paths);
+    }
+    paths.into_iter().collect()
+}
+
+fn show(name: &str, argument: &Argument, above: &str, paths: &mut BTreeSet<String>) {
+    let is_own = is_name(name) && above != "metadata" && !above.ends_with(".metadata");
+    let name = if is_own { name } else { "[name]" };
+    let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+    show_within(argument, &path, paths);
+    paths.insert(path);
+}
+
+fn show_within(argument: &Argument, path: &str, paths: &mut BTreeSet<String>) {
+    match argument {
+        Argument::Text(_) => {}
+        Argument::List(elements) => elements.iter().for_each(|element| show_within(element, path, paths)),
+        Argument::Members(members) => {
+            members.iter().for_each(|(name, argument)| show(name, argument, path, paths));
+        }
+    }
+}
+
 fn is_approval_of(text: &str) -> bool {
     text.strip_prefix("approval ").is_some_and(|number| matches!(number.parse::<u8>(), Ok(1..=9)))
 }
@@ -368,7 +397,37 @@ fn bytes(value: &serde_json::Value) -> Vec<u8> {
     }
 }
 
-/// The first line: what follows in the errors of YAML is a drawing.
+/// The first line: what follows in the errors of YAML is a drawing. A name that it quotes and that is no plain name may
+/// be a value, and is left out.
 pub(crate) fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_owned()
+    let line = text.lines().next().unwrap_or_default().trim();
+    let parts = line.split('`').enumerate();
+    let shown: Vec<&str> =
+        parts.map(|(at, part)| if at % 2 == 0 || is_name(part) { part } else { "[…]" }).collect();
+    shown.join("`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_and_explanations_quote_no_value() {
+        for text in ["jenny@example.com: 1", "risk_class: jenny@example.com", "livemode: jenny@example.com"] {
+            let error = Fixture::read(text).expect_err("no fixture").to_string();
+            assert!(error.contains("line 1") && !error.contains("jenny"), "{error}");
+        }
+        let error = Fixture::read("tol: a").expect_err("no fixture").to_string();
+        assert!(error.contains("`tol`"), "{error}");
+        let call = r#"{tool: stripe_analytics, arguments: {intent: execute_query_run, livemode: false,
+            stripe_context: acct_1TestTestTest00, params: {metadata: {jenny: 1}, "jenny@example.com": 2}}}"#;
+        let policy = Policy::load(&[crate::PolicyFile::preset()], &Servers::default()).expect("sound rules");
+        let fixture = Fixture::read(call).expect("a fixture");
+        let explained = fixture.explain(&policy, &Servers::default()).expect("an explanation");
+        let arguments = explained.understood.expect("an operation").arguments;
+        assert_eq!(
+            arguments,
+            ["intent", "params", "params.[name]", "params.metadata", "params.metadata.[name]"]
+        );
+    }
 }
