@@ -63,7 +63,8 @@ ESCALATIONS = {
     "receipt_email present": ("mails_customer", [[cond("receipt_email", "present")]]),
     "submit == true or submit absent (default true)": ("submits_evidence", [[cond("submit", "on_or_absent")]]),
     "line_items[].price_data present": ("sets_price", [[cond("line_items[].price_data", "present")]]),
-    'email_type == "credit_note"': ("mails_customer", [[cond("email_type", {"one_of": ["credit_note"]})]]),
+    # Who says nothing has the mail sent.
+    'email_type == "credit_note"': ("mails_customer", [[cond("email_type", {"not_one_of": ["none"]})]]),
     "refund_amount > 0 || refund/refunds present":
         ("refunds_payment", [[cond("refund_amount", "present")], [cond("refund", "present")], [cond("refunds", "present")]]),
     "coupon/promotion_code present": ("sets_discount", [[cond("coupon", "present")], [cond("promotion_code", "present")]]),

@@ -102,7 +102,7 @@ pub(crate) enum Test {
     OnOrAbsent,
     /// It is one of these, or no plain text.
     OneOf(Vec<String>),
-    /// It is none of these.
+    /// It is not there, or not one of these.
     NotOneOf(Vec<String>),
 }
 

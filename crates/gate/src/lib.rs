@@ -32,7 +32,7 @@
 //! ```
 //!
 //! # Order of a call
-//! Understand it ([`Catalogue::rest`], [`Catalogue::tool_call`]); if it leaves amount or currency open, look them up
+//! Understand it ([`Catalogue::rest`], [`Catalogue::tool_call`]); if it is about a payment, look that up
 //! ([`Operation::lookup`], [`Operation::fill_in`]); count it ([`Totals::reserve`]); judge it ([`Policy::decide`]).
 //! Denied: [`Totals::release`]. Waiting: it stays counted, and is judged again with [`Totals::sums`] before it goes
 //! out. Sent: [`Totals::commit`].

@@ -290,17 +290,17 @@ impl Condition {
     fn holds(&self, arguments: &Arguments) -> bool {
         let found = arguments.at(&self.at);
         let is_on = || found.iter().any(|argument| argument.as_text() != Some("false"));
-        let is_one_of = |words: &Vec<String>| {
-            found
-                .iter()
-                .any(|argument| argument.as_text().is_none_or(|text| words.iter().any(|word| word == text)))
+        // What is no text could be taken for either.
+        let any_is_one_of = |words: &[String], wanted: bool| {
+            let is_one = |text: &str| words.iter().any(|word| word == text);
+            found.iter().any(|argument| argument.as_text().is_none_or(|text| is_one(text) == wanted))
         };
         match &self.is {
             Test::Present => arguments.has(&self.at),
             Test::On => is_on(),
             Test::OnOrAbsent => found.is_empty() || is_on(),
-            Test::OneOf(words) => is_one_of(words),
-            Test::NotOneOf(words) => found.is_empty() || !is_one_of(words),
+            Test::OneOf(words) => any_is_one_of(words, true),
+            Test::NotOneOf(words) => found.is_empty() || any_is_one_of(words, false),
         }
     }
 }

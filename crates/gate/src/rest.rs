@@ -1,7 +1,7 @@
 //! Calls of Stripe's REST interface.
 
 use crate::arguments::{Argument, Arguments, PairReader, is_segment, read_form, read_object};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Entry};
 use crate::denied::Denied;
 use crate::operation::{Connection, Operation};
 use std::fmt;
@@ -30,7 +30,8 @@ pub enum Body<'a> {
     Form(&'a [u8]),
     /// `application/json`.
     Json(&'a [u8]),
-    /// The fields of `multipart/form-data` that are no files, by name, taken apart by the caller.
+    /// The fields of `multipart/form-data` that are no files, by name, taken apart by the caller. Only where files are
+    /// sent.
     Fields(&'a [(String, String)]),
 }
 
@@ -49,14 +50,19 @@ impl fmt::Debug for Body<'_> {
 impl Catalogue {
     /// What a REST request means.
     ///
-    /// Path, query and body are one set of arguments, as for Stripe, so that nothing may stand in two of them.
+    /// Path, query and body are one set of arguments, so that nothing may stand in two of them. A request that posts has
+    /// no query: whether a server reads one beside a body is its own affair, and an amount that it leaves unread
+    /// would be the whole.
     ///
     /// # Errors
     /// The request is unknown, or could be read in two ways.
     pub fn rest(&self, call: &RestCall<'_>) -> Result<Operation, Denied> {
         let segments = segments(call.path)?;
         let (entry, parameters) = self.route(call.method, &segments).ok_or(Denied::UnknownOperation)?;
-        let mut arguments = read_body(call, entry.path.starts_with("/v2/"))?;
+        if call.method == "POST" && call.query.is_some_and(|query| !query.is_empty()) {
+            return Err(Denied::Unreadable("query", "a request that posts has none"));
+        }
+        let mut arguments = read_body(call, entry)?;
         let query =
             call.query.map_or(Ok(Arguments::default()), |query| read_form(query.as_bytes(), "query"))?;
         let parameters =
@@ -86,20 +92,26 @@ fn segments(path: &str) -> Result<Vec<&str>, Denied> {
     Ok(segments)
 }
 
-fn read_body(call: &RestCall<'_>, is_v2: bool) -> Result<Arguments, Denied> {
+fn read_body(call: &RestCall<'_>, entry: &Entry) -> Result<Arguments, Denied> {
     let is_write = call.method == "POST";
+    let is_v2 = entry.path.starts_with("/v2/");
+    // Elsewhere a part could be a file here and an argument there.
+    let takes_files = entry.base.as_deref() == Some("files");
     match call.body {
         Body::Empty | Body::Form([]) | Body::Json([]) => Ok(Arguments::default()),
         _ if call.method == "GET" => Err(Denied::Unreadable("body", "a request that reads has none")),
         Body::Form(form) if !is_v2 => read_form(form, "body"),
         Body::Json(json) if is_v2 && is_write => read_object(json, "body"),
-        Body::Fields(fields) if !is_v2 && is_write => {
+        Body::Fields(fields) if takes_files && is_write => {
             let mut reader = PairReader::new("body");
             for (name, value) in fields {
                 reader.add(name, value.clone())?;
             }
             reader.finish()
         }
-        _ => Err(Denied::Unreadable("body", "paths under /v1 take forms, and those under /v2 JSON")),
+        _ => Err(Denied::Unreadable(
+            "body",
+            "paths under /v1 take forms, those under /v2 JSON, and /v1/files parts",
+        )),
     }
 }

@@ -5,7 +5,9 @@ use obelus_gate::RiskClass::{
     CustomerDataRead, Dispute, InvoiceFinalize, KeyOrAccountAdmin, MoneyMovement, OtherMutation,
     OutboundMessage, PriceChange, Read, Refund, SubscriptionChange,
 };
-use obelus_gate::{Amount, Connection, Currency, Denied, Found, Operation, RiskClass, Servers, ToolCall};
+use obelus_gate::{
+    Amount, Body, Connection, Currency, Denied, Found, Operation, RestCall, RiskClass, Servers, ToolCall,
+};
 
 fn facts(operation: &Operation) -> Vec<&str> {
     operation.facts.iter().map(String::as_str).collect()
@@ -19,7 +21,6 @@ fn one_refund_is_one_operation_by_every_way() {
     assert_eq!(refund.amount, Amount::Minor(500));
     assert_eq!(refund.objects, ["ch_3AbCdEf"]);
     let same = [
-        rest("POST", "/v1/refunds?charge=ch_3AbCdEf", "amount=500"),
         rest("POST", "/v1/charges/ch_3AbCdEf/refund", "amount=500"),
         rest("POST", "/v1/charges/ch_3AbCdEf/refunds", "amount=500"),
         tool("create_refund", r#"{"charge": "ch_3AbCdEf", "amount": 500}"#),
@@ -79,6 +80,17 @@ fn a_refund_has_currency_and_customer_of_its_payment_whatever_it_says() {
 }
 
 #[test]
+fn parts_are_read_only_where_files_are_sent() {
+    let fields = [("purpose".to_owned(), "dispute_evidence".to_owned())];
+    let send = |path| {
+        let body = Body::Fields(&fields);
+        catalogue().rest(&RestCall { method: "POST", path, query: None, body, connection: TEST })
+    };
+    assert_eq!(send("/v1/files").expect("an operation").arguments.text("purpose"), Some("dispute_evidence"));
+    assert!(matches!(send("/v1/refunds"), Err(Denied::Unreadable("body", _))));
+}
+
+#[test]
 fn all_objects_of_a_list_are_named() {
     let form = "line_items[0][price]=price_a&line_items[1][price]=price_b";
     let link = rest("POST", "/v1/payment_links", form).expect("an operation");
@@ -98,7 +110,7 @@ fn a_price_in_an_odd_list_is_a_price() {
 }
 
 /// Method, target, form, classes, and a fact that holds besides.
-const ESCALATED: [(&str, &str, &str, &[RiskClass], &str); 22] = [
+const ESCALATED: [(&str, &str, &str, &[RiskClass], &str); 26] = [
     ("POST", "/v1/invoices", "customer=cus_x", &[OtherMutation], "invoice_draft_edit"),
     ("POST", "/v1/invoices", "auto_advance=true", &[OtherMutation, InvoiceFinalize], "finalizes_later"),
     ("POST", "/v1/invoices", "auto_advance=false", &[OtherMutation], "invoice_draft_edit"),
@@ -125,6 +137,22 @@ const ESCALATED: [(&str, &str, &str, &[RiskClass], &str); 22] = [
         &[OutboundMessage, MoneyMovement],
         "mails_customer",
     ),
+    (
+        "POST",
+        "/v1/invoices/in_x",
+        "auto_advance=true&collection_method[]=charge_automatically&collection_method[]=send_invoice",
+        &[OtherMutation, OutboundMessage, InvoiceFinalize],
+        "mails_customer",
+    ),
+    (
+        "POST",
+        "/v1/credit_notes",
+        "invoice=in_x&amount=5&email_type[a]=none",
+        &[OutboundMessage, Refund],
+        "mails_customer",
+    ),
+    ("POST", "/v1/credit_notes", "invoice=in_x&amount=5", &[OutboundMessage, Refund], "mails_customer"),
+    ("POST", "/v1/credit_notes", "invoice=in_x&amount=5&email_type=none", &[Refund], ""),
     ("POST", "/v1/disputes/du_x", "", &[Dispute], "submits_evidence"),
     (
         "POST",
@@ -269,7 +297,9 @@ fn what_is_not_understood_is_denied_and_says_why() {
         (rest("POST", "/v1/refunds/now/please", ""), "unknown_operation"),
         (rest("PATCH", "/v1/refunds", ""), "unknown_operation"),
         (rest("POST", "/v1/refunds", "amount=1&amount=2"), "duplicate"),
-        (rest("POST", "/v1/refunds?amount=1", "amount=2"), "duplicate"),
+        (rest("POST", "/v1/refunds?amount=1", "charge=ch_x"), "unreadable"),
+        (rest("POST", "/v1/disputes/du_x?submit=false", ""), "unreadable"),
+        (rest("DELETE", "/v1/subscriptions/sub_x?prorate=true", "prorate=false"), "duplicate"),
         (rest("POST", "/v1/charges/ch_x/refund", "charge=ch_y"), "duplicate"),
         (rest("POST", "/v1/refunds", "amount=1.5"), "argument"),
         (rest("GET", "/v1/customers", "email=x"), "unreadable"),
