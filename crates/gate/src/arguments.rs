@@ -43,6 +43,10 @@ impl fmt::Debug for Arguments {
 /// How many values one call may have: each is looked at by policy.
 pub(crate) const VALUES_MAX: usize = 10_000;
 
+/// How many bytes the paths of all values may have together: each path is a text of its own for policy, so that one
+/// long name around many values would cost their product.
+pub(crate) const PATH_BYTES_MAX: usize = 2 << 20;
+
 /// A name stood there already.
 pub(crate) struct Taken;
 
@@ -84,10 +88,20 @@ impl Arguments {
         Argument::Members(self.0.clone()).to_json()
     }
 
-    /// The same arguments, unless there are too many.
+    /// The same arguments, unless there are too many, or their paths too long.
     fn bounded(self, place: &'static str) -> Result<Arguments, Denied> {
         let count: usize = self.0.values().map(Argument::count).sum();
-        if count > VALUES_MAX { Err(Denied::Unreadable(place, "more than 10,000 values")) } else { Ok(self) }
+        if count > VALUES_MAX {
+            return Err(Denied::Unreadable(place, "more than 10,000 values"));
+        }
+        let bytes: usize = self.0.iter().map(|(name, argument)| argument.path_bytes(name.len())).sum();
+        if bytes > PATH_BYTES_MAX {
+            return Err(Denied::Unreadable(
+                place,
+                "names of more than 2 MiB, counted at each value within them",
+            ));
+        }
+        Ok(self)
     }
 
     pub(crate) fn insert(&mut self, name: &str, argument: Argument) -> Result<(), Taken> {
@@ -211,6 +225,17 @@ impl Argument {
             Argument::Text(_) => 0,
             Argument::List(elements) => elements.iter().map(Argument::count).sum(),
             Argument::Members(members) => members.values().map(Argument::count).sum(),
+        }
+    }
+
+    /// Bytes of its path, which has this many, and of the paths below it.
+    fn path_bytes(&self, own: usize) -> usize {
+        own + match self {
+            Argument::Text(_) => 0,
+            Argument::List(elements) => elements.iter().map(|element| element.path_bytes(own)).sum(),
+            Argument::Members(members) => {
+                members.iter().map(|(name, argument)| argument.path_bytes(own + 1 + name.len())).sum()
+            }
         }
     }
 

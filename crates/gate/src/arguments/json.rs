@@ -156,10 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn there_are_only_so_many_values() {
+    fn there_are_only_so_many_values_and_bytes_of_paths() {
         let list = |count: usize| format!(r#"{{"a": [{}]}}"#, vec!["1"; count].join(","));
         assert!(read(&list(9_999)).is_ok());
         assert!(matches!(read(&list(10_000)), Err(Denied::Unreadable("body", _))));
+        let named = |bytes: usize| list(2_000).replace("\"a\"", &format!("\"{}\"", "a".repeat(bytes)));
+        assert!(read(&named(1_000)).is_ok());
+        assert!(matches!(read(&named(2_000)), Err(Denied::Unreadable("body", _))));
     }
 
     #[test]
