@@ -131,7 +131,9 @@ pub(crate) fn stated(entry: &Entry, arguments: &Arguments) -> Result<Amount, Den
         || entry.amounts.iter().any(|path| has_unpriced(entry, arguments, path))
         // Beside such a price there may be one that is only named.
         || said.is_none() && entry.amounts.iter().any(|path| path.starts_with("price_data."))
-        || said.is_none() && part.is_some();
+        || said.is_none() && part.is_some()
+        // A currency without an amount is that of one which the facts do not name, such as that of a credit grant.
+        || said.is_none() && !entry.class.is_read() && entry.currencies.iter().any(|path| arguments.has(path));
     Ok(match said.max(part) {
         _ if is_open => Amount::Unknown,
         Some(minor) => Amount::Minor(minor),
@@ -326,6 +328,10 @@ mod tests {
             (
                 "PostCreditNotes",
                 r#"{"lines": [{"invoice_line_item": "il_x", "tax_amounts": [{"amount": 1}]}]}"#,
+            ),
+            (
+                "PostBillingCreditGrants",
+                r#"{"amount": {"type": "monetary", "monetary": {"currency": "usd", "value": 90000}}}"#,
             ),
             ("PostInvoiceitems", r#"{"customer": "cus_x", "pricing": {"price": "price_x"}}"#),
             ("PostPrices", r#"{"unit_amount": 1, "currency_options": {"eur": {"unit_amount": 90000}}}"#),
