@@ -75,6 +75,10 @@ compare:
 fuzz TARGET SECONDS="60":
     cargo +nightly fuzz run --fuzz-dir tests/fuzz {{TARGET}} -- -max_total_time={{SECONDS}}
 
+# Two hundred processes that are killed while they write records
+crash:
+    cargo test -p obelus-audit --test audit -- --ignored two_hundred
+
 # The unsafe code under Miri; needs a nightly toolchain
 miri:
     cargo +nightly miri test -p obelus-json

@@ -1,6 +1,6 @@
 //! The form of a record.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -42,7 +42,7 @@ impl fmt::Display for Word {
 }
 
 /// What a record is about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
@@ -60,6 +60,12 @@ pub enum Kind {
     ConfigReload,
     /// The last line was not whole when the log was opened and was set aside.
     Recovered,
+    /// A file of the log begins.
+    SegmentStarted,
+    /// Checkpoints are signed by another key from here on.
+    KeyRotated,
+    /// A checkpoint could not be written, here or where copies go.
+    CheckpointFailed,
 }
 
 /// What was decided.
@@ -117,7 +123,7 @@ pub struct Coverage {
 
 /// One line. What is absent is left out.
 ///
-/// `seq` and `time` are the log's.
+/// `seq`, `time`, `prev` and `hash` are the log's.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
     /// What it is about.
@@ -146,6 +152,9 @@ pub struct Record {
     /// What was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+    /// The ids of Stripe objects that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stripe_objects: Vec<Word>,
     /// The id of the virtual key that was exposed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exposed_key: Option<Word>,
@@ -176,6 +185,7 @@ impl Record {
             policy_version: None,
             redactions: BTreeMap::new(),
             coverage: None,
+            stripe_objects: Vec::new(),
             exposed_key: None,
             outcome: None,
             status: None,
@@ -183,20 +193,6 @@ impl Record {
             upstream_request_id: None,
         }
     }
-}
-
-/// A record as it stands in the file.
-#[derive(Serialize)]
-pub(crate) struct Line<'a> {
-    pub(crate) seq: u64,
-    #[serde(serialize_with = "display")]
-    pub(crate) time: crate::time::Utc,
-    #[serde(flatten)]
-    pub(crate) record: &'a Record,
-}
-
-fn display<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }
 
 #[cfg(test)]

@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Try the rules of the gate: which calls go out, wait for people, or go nowhere
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Check and show the records of the sidecar
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// About the configuration of the sidecar
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -290,6 +293,58 @@ pub(crate) struct CallArgs {
     /// Who calls
     #[arg(long, value_name = "NAME")]
     pub(crate) workflow: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that records are those that were written, all of them, in their order; exit with 3 if not
+    Verify(VerifyArgs),
+    /// List records as a timeline; they are not checked
+    Show(ShowArgs),
+    /// Sign with a new key from now on and write the public key to standard output; the sidecar must not be running
+    RotateKey(ConfigArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// A file of records, or a folder of which every file that ends in .jsonl is one
+    #[arg(value_name = "DIR|FILE", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A file of checkpoints that was kept elsewhere: shows an end that was cut off and records that were written anew
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// A file with the public key (audit.pub) as it was kept elsewhere; otherwise the key counts that the records name
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// When to draw progress on the terminal; auto means for more than 64 MiB
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true)]
+    #[arg(default_value_t, default_missing_value = "always")]
+    pub(crate) progress: When,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// A file of records, or a folder of which every file that ends in .jsonl is one
+    #[arg(value_name = "DIR|FILE", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only records that name this Stripe object
+    #[arg(long, value_name = "ID")]
+    pub(crate) object: Option<String>,
+    /// Only records of this virtual key, by its id or whole
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Only records of this request, by its x-obelus-request-id
+    #[arg(long, value_name = "ID")]
+    pub(crate) request: Option<String>,
+    /// Only records since then: a time before now, such as 12h, or a moment in UTC, such as 2026-01-31T12:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = crate::timeline::since)]
+    pub(crate) since: Option<String>,
+    /// The records as they stand there
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

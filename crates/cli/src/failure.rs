@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     /// Exit code 0.
     Done,
-    /// Something was found under `--fail`: exit code 3.
+    /// Something was found under `--fail`, or a check found a fault: exit code 3.
     Found,
 }
 

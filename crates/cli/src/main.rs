@@ -15,10 +15,12 @@ mod scan;
 mod explain;
 mod promises;
 
+mod audit;
 mod demo;
 mod keys;
 mod policy;
 mod serve;
+mod timeline;
 
 mod choice;
 mod format;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Keys(command) => keys::run(&command),
         Command::Policy(command) => policy::run(&command),
+        Command::Audit(command) => audit::run(&command),
         Command::Config(command) => serve::config(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => manual::completions(shell),

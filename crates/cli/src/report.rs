@@ -51,7 +51,12 @@ pub(crate) struct Progress(Option<ProgressBar>);
 
 impl Progress {
     pub(crate) fn new(when: When, input: &Input) -> Progress {
-        let is_long = input.size_bytes.is_some_and(|size_bytes| size_bytes > PROGRESS_BYTES_MIN);
+        Progress::over(when, &input.name, input.size_bytes)
+    }
+
+    /// A bar over something of that name and size.
+    pub(crate) fn over(when: When, name: &str, size_bytes: Option<u64>) -> Progress {
+        let is_long = size_bytes.is_some_and(|size_bytes| size_bytes > PROGRESS_BYTES_MIN);
         let is_wanted = match when {
             When::Always => true,
             When::Auto => is_long,
@@ -61,8 +66,8 @@ impl Progress {
             return Progress(None);
         }
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
-        let bar = ProgressBar::with_draw_target(input.size_bytes, target).with_message(input.name.clone());
-        let template = match input.size_bytes {
+        let bar = ProgressBar::with_draw_target(size_bytes, target).with_message(name.to_owned());
+        let template = match size_bytes {
             Some(_) => "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
             None => "{msg} {bytes}, {bytes_per_sec}",
         };

@@ -83,7 +83,7 @@ async fn ready(core: &Arc<Core>) -> Response<Full<Bytes>> {
     let store = tokio::task::spawn_blocking(move || asked.has_store()).await.unwrap_or(false);
     let checks = [
         ("serving", !core.is_draining()),
-        ("audit", core.has_audit()),
+        ("audit", core.check_audit().is_ok()),
         ("vault", store),
         ("provider_key", core.policy.load().has_key()),
     ];

@@ -9,7 +9,7 @@ use crate::policy::Policy;
 use crate::server::{self, Lifetime, Phase};
 use crate::stores::{self, StartError};
 use crate::watch_keys;
-use obelus_audit::{Kind, Log, Outcome, Record};
+use obelus_audit::{Disk, FileSystem, Kind, Log, Outcome, Record};
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
@@ -65,20 +65,32 @@ impl App {
     /// # Errors
     /// Whatever of that fails; nothing is served then.
     pub async fn start(config_path: Option<PathBuf>, env: OwnedEnv) -> Result<App, StartError> {
+        App::start_on(config_path, env, Arc::new(FileSystem)).await
+    }
+
+    /// The same with the audit on another disk.
+    pub(crate) async fn start_on(
+        config_path: Option<PathBuf>,
+        env: OwnedEnv,
+        disk: Arc<dyn Disk>,
+    ) -> Result<App, StartError> {
         let config = Config::read(config_path.as_deref(), &*env)?;
         let policy = compile(&config, &env)?;
         let (keys, vault) = stores::open(&config, &*env)?;
-        stores::make_folder(&config.audit)?;
-        let audit = Log::open(&config.audit, SystemTime::now()).map_err(StartError::Audit)?;
+        stores::make_folder(&config.audit.path)?;
+        if let Some(key) = &config.audit.key {
+            stores::make_folder(key)?;
+        }
+        let audit = Log::open_on(&config.audit, disk).map_err(StartError::Audit)?;
         let data = bind(config.listen, "listen").await?;
         let admin = bind(config.admin, "admin").await?;
         let core = Arc::new(Core::new(policy, vault, keys, audit));
         core.rate.restore(&core.keys, SystemTime::now()).map_err(StartError::Store)?;
         let started =
             Record { policy_version: Some(core.policy.load().version.clone()), ..Record::new(Kind::Started) };
-        if core.record(&started).is_err() {
+        if core.record(&started).await.is_err() {
             let told = std::io::Error::other("the log says why");
-            return Err(StartError::Io(config.audit.display().to_string(), "write the audit", told));
+            return Err(StartError::Io(config.audit.path.display().to_string(), "write the audit", told));
         }
         Ok(App { core, data, admin, config_path, env })
     }
@@ -143,7 +155,10 @@ impl App {
         if !matches!(timeout(FAREWELL, written).await, Ok(Ok(Ok(())))) {
             tracing::warn!("requests of virtual keys: the last of them are not written");
         }
-        drop(core.record(&Record { outcome: Some(Outcome::Completed), ..Record::new(Kind::Stopped) }));
+        // It ends whether this can be written or not; `Core::record` has told why it cannot.
+        drop(core.record(&Record { outcome: Some(Outcome::Completed), ..Record::new(Kind::Stopped) }).await);
+        let last = Arc::clone(&core);
+        drop(timeout(FAREWELL, tokio::task::spawn_blocking(move || last.audit().close())).await);
         if drained { Ended::Drained } else { Ended::Cut }
     }
 }
@@ -197,7 +212,7 @@ fn load(core: &Core, path: Option<PathBuf>, env: &OwnedEnv) -> Result<obelus_aud
         Ok(policy) => {
             let version = policy.version.clone();
             // A change that cannot be recorded is none.
-            core.record(&record(Outcome::Completed, Some(version.clone())))
+            core.record_blocking(&record(Outcome::Completed, Some(version.clone())))
                 .map_err(|refused| ConfigError::new(refused.message))?;
             core.policy.store(Arc::new(policy));
             Ok(version)
@@ -205,7 +220,7 @@ fn load(core: &Core, path: Option<PathBuf>, env: &OwnedEnv) -> Result<obelus_aud
         Err(error) => {
             let version = core.policy.load().version.clone();
             // It fails whether this can be written or not.
-            drop(core.record(&record(Outcome::Failed, Some(version))));
+            drop(core.record_blocking(&record(Outcome::Failed, Some(version))));
             Err(error)
         }
     }
@@ -218,9 +233,9 @@ fn check_fixed(now: &Config, next: &Config) -> Result<(), ConfigError> {
         ("admin", now.admin == next.admin),
         ("state", now.state == next.state),
         ("vault_key", now.vault_keys == next.vault_keys),
-        ("audit.path", now.audit == next.audit),
         ("limits.memory_bytes", now.limits.memory_bytes == next.limits.memory_bytes),
         ("limits.connections", now.limits.connections == next.limits.connections),
+        ("audit", now.audit == next.audit),
     ];
     match fixed.into_iter().find(|(_, is_same)| !is_same) {
         Some((key, _)) => Err(ConfigError::new(format!("{key}: cannot change while serving: restart"))),

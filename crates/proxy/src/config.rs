@@ -31,8 +31,8 @@ pub struct Config {
     pub state: PathBuf,
     /// The keys of the vault, the newest first.
     pub vault_keys: Vec<VaultKeySource>,
-    /// The file of records.
-    pub audit: PathBuf,
+    /// The file of records, and what lies beside it.
+    pub audit: obelus_audit::Settings,
     /// Providers that may be reached, by name.
     pub upstreams: BTreeMap<String, Upstream>,
     /// How traffic is read, by name.
@@ -129,16 +129,19 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
     let upstreams = parts::upstreams(file.upstreams, folder)?;
     let profiles = parts::profiles(file.profiles, folder);
     let workflows = parts::workflows(file.workflows, &upstreams, &profiles)?;
+    let limits = parts::limits(&file.limits)?;
+    let records = place(file.audit.path.clone(), "audit.jsonl")?;
+    let audit = parts::audit(file.audit, folder, records, limits.connections)?;
     Ok(Config {
         listen: file.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8787))),
         admin: file.admin.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8788))),
         state: place(file.state, "state.db")?,
         vault_keys,
-        audit: place(file.audit.path, "audit.jsonl")?,
+        audit,
         upstreams,
         profiles,
         workflows,
-        limits: parts::limits(&file.limits)?,
+        limits,
         timeouts: timeouts(&file.timeouts)?,
         text: text.to_owned(),
     })
@@ -244,6 +247,7 @@ mod tests {
             ("workflows: {a: {session_header: 'no header'}}", "session_header"),
             ("workflows: {a: {requests_per_minute: 0}}", "requests_per_minute"),
             ("workflows: {'a b': {}}", "a b"),
+            ("audit: {segment_bytes: 10}", "audit.segment_bytes"),
             ("limits: {body_bytes: 0}", "limits.body_bytes"),
             ("limits: {memory_bytes: 10}", "limits.memory_bytes"),
             ("timeouts: {header_seconds: 0}", "timeouts.header_seconds"),
@@ -259,7 +263,16 @@ mod tests {
     fn paths_are_relative_to_the_file() {
         let config = parse("state: a.db\naudit: {path: /var/log/a}\nvault_key: {file: k}\n").unwrap();
         assert_eq!(config.state, Path::new("/etc/obelus/a.db"));
-        assert_eq!(config.audit, Path::new("/var/log/a"));
+        assert_eq!(config.audit.path, Path::new("/var/log/a"));
+        let with_audit = parse("audit: {key_file: k, checkpoints: /mnt/c, segment_bytes: 65536}\n").unwrap();
+        let wanted = obelus_audit::Settings {
+            key: Some("/etc/obelus/k".into()),
+            copies: Some("/mnt/c".into()),
+            segment_bytes: 65536,
+            places: 8192 + 2 * 4096,
+            ..obelus_audit::Settings::new("/somewhere/.local/state/obelus/audit.jsonl")
+        };
+        assert_eq!(with_audit.audit, wanted);
         assert_eq!(config.vault_keys[0].source, Source::File("/etc/obelus/k".into()));
     }
 

@@ -7,12 +7,16 @@ use crate::policy::Policy;
 use crate::rate::Rate;
 use crate::refused::{Refused, Why};
 use arc_swap::ArcSwap;
-use obelus_audit::{Log, Record};
+use obelus_audit::{Log, Place, Record, Unwritten};
 use obelus_vault::{Health, Vault, VirtualKeys};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use tokio::time::timeout;
+
+/// How long a request waits for the audit.
+const AUDIT_TIME: Duration = Duration::from_secs(5);
 
 /// What all requests share.
 pub(crate) struct Core {
@@ -24,7 +28,7 @@ pub(crate) struct Core {
     pub(crate) rate: Rate,
     pub(crate) memory: Memory,
     pub(crate) open: Arc<OpenRequests>,
-    audit: Mutex<Log>,
+    audit: Log,
     is_draining: AtomicBool,
 }
 
@@ -45,28 +49,44 @@ impl Core {
             rate: Rate::default(),
             memory,
             open: Arc::default(),
-            audit: Mutex::new(audit),
+            audit,
             is_draining: AtomicBool::new(false),
         }
     }
 
-    /// Writes a record. Whoever wants an effect has it only if this succeeds.
-    ///
-    /// The write waits for the system to take the line, not for a disk.
-    pub(crate) fn record(&self, record: &Record) -> Result<(), Refused> {
-        let mut audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
-        match audit.append(record, SystemTime::now()) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                tracing::error!(%error, "audit");
-                Err(Refused::new(503, Why::Audit, "the audit cannot be written, so nothing is forwarded"))
-            }
+    /// Takes a place for a record that is kept within 50 ms. Whoever has one can say what came of a request, whatever
+    /// happens meanwhile.
+    pub(crate) async fn reserve(&self) -> Result<Place, Refused> {
+        match timeout(AUDIT_TIME, self.audit.reserve()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(unwritten)) => Err(not_recorded(&unwritten)),
+            Err(_) => Err(too_slow()),
         }
     }
 
-    /// Whether records can be written, as far as is known.
-    pub(crate) fn has_audit(&self) -> bool {
-        !self.audit.lock().unwrap_or_else(PoisonError::into_inner).is_broken()
+    /// Writes a record and waits until it outlives a loss of power. Whoever wants an effect has it only if this succeeds.
+    pub(crate) async fn record(&self, record: &Record) -> Result<(), Refused> {
+        match timeout(AUDIT_TIME, self.audit.append(record, SystemTime::now())).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(unwritten)) => Err(not_recorded(&unwritten)),
+            Err(_) => Err(too_slow()),
+        }
+    }
+
+    /// The same for threads that may wait.
+    pub(crate) fn record_blocking(&self, record: &Record) -> Result<(), Refused> {
+        let written = self.audit.append_blocking(record, SystemTime::now());
+        written.map(drop).map_err(|unwritten| not_recorded(&unwritten))
+    }
+
+    /// Nothing leaves while records cannot be written.
+    pub(crate) fn check_audit(&self) -> Result<(), Refused> {
+        self.audit.check().map_err(|unwritten| not_recorded(&unwritten))
+    }
+
+    /// The audit itself.
+    pub(crate) fn audit(&self) -> &Log {
+        &self.audit
     }
 
     /// Whether values can be kept and keys looked up. May wait for the store.
@@ -82,11 +102,15 @@ impl Core {
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Acquire)
     }
+}
 
-    /// From now on every write fails, as on a disk that is full.
-    #[cfg(test)]
-    pub(crate) fn fill_disk(&self) {
-        let full = Log::open(std::path::Path::new("/dev/full"), SystemTime::now()).unwrap();
-        *self.audit.lock().unwrap() = full;
-    }
+fn not_recorded(unwritten: &Unwritten) -> Refused {
+    tracing::error!(error = %unwritten, "audit");
+    Refused::new(503, Why::Audit, "the audit cannot be written, so nothing is forwarded").retry_after(1)
+}
+
+fn too_slow() -> Refused {
+    tracing::error!("audit: records are not written in time");
+    Refused::new(503, Why::Audit, "the audit does not keep up, so nothing is forwarded: try again")
+        .retry_after(1)
 }

@@ -5,11 +5,11 @@ use crate::metrics::Direction;
 use crate::policy::Policy;
 use crate::refused::{Refused, Why};
 use obelus::Category;
-use obelus_audit::{Actor, Coverage, Decision, Kind, Outcome, Record, Route, Word};
+use obelus_audit::{Actor, Coverage, Decision, Kind, Outcome, Place, Record, Route, Word};
 use obelus_vault::virtual_key::KeyId;
 use obelus_wire::Provider;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The route's name where none is understood.
 pub(crate) const NO_ROUTE: &str = "none";
@@ -24,11 +24,12 @@ pub(crate) struct Exchange {
     pub(crate) actor: Option<Actor>,
     pub(crate) route: Option<Route>,
     begin: Instant,
-    is_decided: bool,
+    /// Where the decision is recorded; absent once it is.
+    place: Option<Place>,
 }
 
 impl Exchange {
-    pub(crate) fn new(core: &Arc<Core>, provider: Provider) -> Result<Exchange, Refused> {
+    pub(crate) async fn new(core: &Arc<Core>, provider: Provider) -> Result<Exchange, Refused> {
         Ok(Exchange {
             core: Arc::clone(core),
             policy: core.policy.load_full(),
@@ -37,7 +38,7 @@ impl Exchange {
             actor: None,
             route: None,
             begin: Instant::now(),
-            is_decided: false,
+            place: Some(core.reserve().await?),
         })
     }
 
@@ -47,49 +48,62 @@ impl Exchange {
     }
 
     /// Records that the request may leave. Only with what this returns is anything sent.
-    pub(crate) fn allow(
+    ///
+    /// Where the answer may turn tokens back into values for tools, the record outlives a loss of power before that;
+    /// otherwise it is kept within 50 ms.
+    pub(crate) async fn allow(
         &mut self,
         counts: &[(Category, u64)],
         coverage: Coverage,
+        restores: bool,
     ) -> Result<Ending, Refused> {
+        self.core.check_audit()?;
+        // Taken now, so that what comes of it can be recorded whatever happens.
+        let place = self.core.reserve().await?;
         let record = Record {
             decision: Some(Decision::Allow),
             redactions: counts.iter().map(|(category, count)| (category.as_str(), *count)).collect(),
             coverage: Some(coverage),
             ..self.base(Kind::ModelRequest)
         };
-        self.core.record(&record)?;
-        self.is_decided = true;
+        if restores {
+            self.core.record(&record).await?;
+            self.place = None;
+        } else {
+            self.decide(&record);
+        }
         self.core.metrics.findings(counts, Direction::Request);
         Ok(Ending {
             core: Arc::clone(&self.core),
-            record: Some(self.base(Kind::ModelAnswer)),
+            record: Some((place, self.base(Kind::ModelAnswer))),
             begin: self.begin,
             added: self.begin.elapsed(),
         })
     }
 
     /// Records that a virtual key stood in the request and is revoked.
-    pub(crate) fn key_exposed(&self, key: KeyId) -> Result<(), Refused> {
+    pub(crate) async fn key_exposed(&self, key: KeyId) -> Result<(), Refused> {
         let record = Record { exposed_key: Word::new(key.as_str()), ..self.base(Kind::KeyExposed) };
-        self.core.record(&record)
+        self.core.record(&record).await
     }
 
     /// Records and counts a refusal, unless the request was allowed before.
     pub(crate) fn refuse(&mut self, refused: &Refused) {
         self.core.metrics.refusal(refused.why);
-        if self.is_decided {
-            return;
-        }
-        self.is_decided = true;
         let record = Record {
             decision: Some(Decision::Refuse),
             reason: Some(refused.why.as_str()),
             status: Some(refused.status),
             ..self.base(Kind::ModelRequest)
         };
-        // It is refused whether this can be written or not; `Core::record` has told why it cannot.
-        drop(self.core.record(&record));
+        self.decide(&record);
+    }
+
+    /// Records the decision, unless that is done.
+    fn decide(&mut self, record: &Record) {
+        if let Some(place) = self.place.take() {
+            place.put(record, SystemTime::now());
+        }
     }
 
     fn base(&self, kind: Kind) -> Record {
@@ -107,14 +121,13 @@ impl Exchange {
 impl Drop for Exchange {
     /// The client went away before anything was decided.
     fn drop(&mut self) {
-        if !self.is_decided {
+        if self.place.is_some() {
             let record = Record {
                 decision: Some(Decision::Refuse),
                 outcome: Some(Outcome::Cancelled),
                 ..self.base(Kind::ModelRequest)
             };
-            // Nothing was forwarded, and nobody is left who could be told.
-            drop(self.core.record(&record));
+            self.decide(&record);
         }
     }
 }
@@ -122,7 +135,8 @@ impl Drop for Exchange {
 /// The record of the answer, which is written once, however the answer ends.
 pub(crate) struct Ending {
     core: Arc<Core>,
-    record: Option<Record>,
+    /// Absent once it is written.
+    record: Option<(Place, Record)>,
     begin: Instant,
     /// What the sidecar itself took before the request left.
     added: Duration,
@@ -134,12 +148,12 @@ impl Ending {
     }
 
     pub(crate) fn request_id(&self) -> &str {
-        self.record.as_ref().and_then(|record| record.request_id.as_ref()).map_or("", Word::as_str)
+        self.record.as_ref().and_then(|(_, record)| record.request_id.as_ref()).map_or("", Word::as_str)
     }
 
     /// What is known from the head of the upstream's answer.
     pub(crate) fn answered(&mut self, status: u16, upstream_request_id: Option<Word>) {
-        if let Some(record) = &mut self.record {
+        if let Some((_, record)) = &mut self.record {
             record.status = Some(status);
             record.upstream_request_id = upstream_request_id;
         }
@@ -148,14 +162,14 @@ impl Ending {
     /// Adds what was replaced in the answer.
     pub(crate) fn counted(&mut self, counts: &[(Category, u64)]) {
         self.core.metrics.findings(counts, Direction::Answer);
-        if let Some(record) = &mut self.record {
+        if let Some((_, record)) = &mut self.record {
             record.redactions = counts.iter().map(|(category, count)| (category.as_str(), *count)).collect();
         }
     }
 
     /// Adds what was not read in the answer.
     pub(crate) fn covered(&mut self, coverage: Coverage) {
-        if let Some(record) = &mut self.record {
+        if let Some((_, record)) = &mut self.record {
             record.coverage = Some(coverage);
         }
     }
@@ -167,7 +181,7 @@ impl Ending {
 
     /// Writes the record of an answer that the sidecar made in place of the upstream's.
     pub(crate) fn refused(mut self, outcome: Outcome, refused: &Refused) {
-        if let Some(record) = &mut self.record {
+        if let Some((_, record)) = &mut self.record {
             record.status = Some(refused.status);
         }
         self.write(outcome, Some(refused.why));
@@ -179,13 +193,11 @@ impl Ending {
     }
 
     fn write(&mut self, outcome: Outcome, why: Option<Why>) {
-        let Some(mut record) = self.record.take() else { return };
+        let Some((place, mut record)) = self.record.take() else { return };
         record.outcome = Some(outcome);
         record.reason = why.map(Why::as_str);
         record.duration_us = Some(micros(self.begin.elapsed()));
-        // The answer has left already; `Core::record` has told why this cannot be written, and nothing that comes
-        // after it is forwarded.
-        drop(self.core.record(&record));
+        place.put(&record, SystemTime::now());
     }
 }
 

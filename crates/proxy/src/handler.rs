@@ -41,9 +41,12 @@ pub(crate) async fn handle(
     fault: FaultCell,
 ) -> Response<Answer> {
     let provider = guessed_provider(&request);
-    let mut exchange = match Exchange::new(&core, provider) {
+    let mut exchange = match Exchange::new(&core, provider).await {
         Ok(exchange) => exchange,
-        Err(refused) => return refused.answer(provider, ""),
+        Err(refused) => {
+            core.metrics.refusal(refused.why);
+            return refused.answer(provider, "");
+        }
     };
     let result = Guarded(Box::pin(steps(&mut exchange, request, &fault))).await.unwrap_or_else(|panicked| {
         core.metrics.panic();
@@ -177,7 +180,7 @@ async fn open(
         let body = body::read(body, bounds, &mut lease).await?;
         let (exposed, redacted) = redact(exchange, body, coding, permit, lease).await;
         for key in exposed {
-            exchange.key_exposed(key)?;
+            exchange.key_exposed(key).await?;
             // Its open requests end now; if it is the key of this one, this does.
             exchange.core.open.stop(Some(key), Stop::Revoked);
         }
@@ -196,7 +199,7 @@ async fn open(
     };
     // The key may have been revoked while the body was read.
     ticket.check().map_err(stopped)?;
-    let ending = exchange.allow(&counts, coverage)?;
+    let ending = exchange.allow(&counts, coverage, permit.grant.restores_arguments).await?;
     let outgoing =
         Outgoing { method: head.method.clone(), path: permit.path.clone(), headers: forwarded, body };
     Ok(Opened { outgoing, ending, lease })

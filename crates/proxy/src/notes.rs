@@ -13,7 +13,17 @@ pub(crate) fn notes(core: &Core, config_path: Option<&Path>) -> Vec<String> {
             Some(path) => format!("configuration {}, version {}", path.display(), policy.version),
             None => format!("no configuration file: defaults, version {}", policy.version),
         },
-        format!("keys and tokens in {}, records in {}", config.state.display(), config.audit.display()),
+        format!("keys and tokens in {}, records in {}", config.state.display(), config.audit.path.display()),
+        match &config.audit.copies {
+            Some(folder) => {
+                format!(
+                    "records are signed by {}, checkpoints copied to {}",
+                    core.audit().verifier(),
+                    folder.display()
+                )
+            }
+            None => format!("records are signed by {}, checkpoints not copied", core.audit().verifier()),
+        },
         limits(&config.limits),
         timeouts(&config.timeouts),
     ];

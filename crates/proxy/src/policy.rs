@@ -37,10 +37,13 @@ impl fmt::Debug for Policy {
 }
 
 /// What the keys of one workflow may do, and how their traffic is read.
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Grant {
     pub(crate) name: Word,
     pub(crate) workflow: Workflow,
     pub(crate) wire: Arc<Wire>,
+    /// Whether tokens in arguments of tools become values: then something may be done with them.
+    pub(crate) restores_arguments: bool,
     targets: Vec<Target>,
 }
 
@@ -105,6 +108,10 @@ impl Policy {
                 workflow: workflow.clone(),
                 wire: Arc::clone(wire),
                 targets: targets.collect(),
+                restores_arguments: config
+                    .profiles
+                    .get(&workflow.profile)
+                    .is_some_and(|profile| !profile.restore_arguments.is_empty()),
             };
             grants.insert(name.clone(), Arc::new(grant));
         }
@@ -128,9 +135,7 @@ impl Policy {
     #[cfg(test)]
     pub(crate) fn read_by(&mut self, wire: &Arc<Wire>) {
         for grant in self.grants.values_mut() {
-            let Grant { name, workflow, targets, .. } = &**grant;
-            let (name, workflow, targets) = (name.clone(), workflow.clone(), targets.clone());
-            *grant = Arc::new(Grant { name, workflow, wire: Arc::clone(wire), targets });
+            *grant = Arc::new(Grant { wire: Arc::clone(wire), ..Grant::clone(grant) });
         }
     }
 

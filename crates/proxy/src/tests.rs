@@ -2,19 +2,73 @@
 
 use crate::events::EventBody;
 use crate::exchange::Exchange;
-use crate::support::{Act, Sidecar, Upstream, app, chat, delta, events_head, streamed_text, yaml};
+use crate::support::{Act, Sidecar, Upstream, app, chat, delta, env, events_head, streamed_text, yaml};
+use crate::{App, Config};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame};
-use obelus_audit::Coverage;
+use obelus_audit::{Coverage, Disk, DiskFile, FileSystem};
 use obelus_vault::virtual_key::KeyId;
 use obelus_wire::{Provider, Route};
 use std::convert::Infallible;
+use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+/// A file system that takes nothing while it is said to be full.
+#[derive(Clone, Debug, Default)]
+struct FullDisk(Arc<AtomicBool>);
+
+struct FullDiskFile(Box<dyn DiskFile>, FullDisk);
+
+impl FullDisk {
+    fn room(&self) -> io::Result<()> {
+        if self.0.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+impl io::Write for FullDiskFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.room()?;
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl DiskFile for FullDiskFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
+impl Disk for FullDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(FullDiskFile(FileSystem.create(path)?, self.clone())))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(FullDiskFile(FileSystem.append(path)?, self.clone())))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        FileSystem.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        FileSystem.remove(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        FileSystem.sync_folder(folder)
+    }
+}
 
 /// What a body says to bring about a panic where it is read.
 const TRIPWIRE: &[u8] = b"panic now";
@@ -28,19 +82,54 @@ pub(crate) fn trip(body: &[u8]) {
 async fn what_cannot_be_recorded_does_not_leave() {
     let upstream = Upstream::echo().await;
     let folder = tempfile::tempdir().unwrap();
-    let (app, keys) = app(&folder, &yaml(upstream.address, "")).await;
+    let path = folder.path().join("obelus.yaml");
+    let more = "profiles:\n  default: {restore_arguments: [{tool: send}]}\n";
+    std::fs::write(&path, yaml(upstream.address, more)).unwrap();
+    let disk = FullDisk::default();
+    let app = App::start_on(Some(path.clone()), Arc::new(env), Arc::new(disk.clone())).await.unwrap();
+    let keys = crate::virtual_keys(&Config::read(Some(&path), &env).unwrap()).unwrap();
     let core = Arc::clone(&app.core);
     let sidecar = Sidecar::run(app, keys, folder);
     assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 200);
-    core.fill_disk();
+    disk.0.store(true, Ordering::SeqCst);
+    // The first learns it from the disk: its record must be kept before it leaves.
     for _ in 0..2 {
         let reply = sidecar.send(&sidecar.chat("hello", "")).await;
         assert!(reply.status == 503 && reply.body.contains("audit"), "{reply:?}");
+        assert!(reply.head.contains("retry-after: "), "{reply:?}");
     }
     assert_eq!(upstream.seen().len(), 1);
     let ready = sidecar.ask("/readyz").await;
     assert!(ready.status == 503 && ready.body.contains("\"audit\":false"), "{ready:?}");
     assert!(sidecar.metrics().await.contains("obelus_refusals_total{reason=\"audit\"} 2"));
+    // With room again it goes on by itself, and what was refused is told.
+    disk.0.store(false, Ordering::SeqCst);
+    while core.check_audit().is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 200);
+    let refused = |record: &serde_json::Value| record["reason"] == "audit";
+    sidecar.record(refused).await;
+    assert_eq!(sidecar.records().into_iter().filter(refused).count(), 2);
+}
+
+#[tokio::test]
+async fn an_audit_that_does_not_keep_up_makes_wait_and_then_refuses() {
+    let upstream = Upstream::echo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let more = "limits: {connections: 1}\n";
+    let (app, keys) = app(&folder, &yaml(upstream.address, more)).await;
+    let core = Arc::clone(&app.core);
+    let sidecar = Sidecar::run(app, keys, folder);
+    let mut places = Vec::new();
+    while let Ok(place) = tokio::time::timeout(Duration::from_millis(200), core.reserve()).await {
+        places.push(place);
+    }
+    let reply = sidecar.send(&sidecar.chat("hello", "")).await;
+    assert!(reply.status == 503 && reply.body.contains("does not keep up"), "{reply:?}");
+    drop(places);
+    assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 200);
+    assert_eq!(upstream.seen().len(), 1);
 }
 
 #[tokio::test]
@@ -120,8 +209,11 @@ async fn nothing_is_read_ahead_of_the_client() {
     let folder = tempfile::tempdir().unwrap();
     let (app, _) = app(&folder, &yaml(upstream.address, "")).await;
     let core = Arc::clone(&app.core);
-    let Ok(mut exchange) = Exchange::new(&core, Provider::OpenAi) else { panic!("there are random bytes") };
-    let Ok(ending) = exchange.allow(&[], Coverage::default()) else { panic!("the audit can be written") };
+    let Ok(mut exchange) = Exchange::new(&core, Provider::OpenAi).await else {
+        panic!("there are random bytes")
+    };
+    let ending = exchange.allow(&[], Coverage::default(), false).await;
+    let Ok(ending) = ending else { panic!("the audit can be written") };
     let ticket = core.open.add(KeyId::parse("00000000").unwrap());
     let policy = core.policy.load_full();
     let wire = Arc::clone(&policy.grant("default").unwrap().wire);

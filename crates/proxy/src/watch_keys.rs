@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::policy::Policy;
-    use obelus_audit::Log;
+    use obelus_audit::{Log, Settings};
     use obelus_vault::virtual_key::{KeyId, parse};
     use obelus_vault::{
         KeyRequest, KeyRow, MemoryStore, RowId, SealedValue, Store, StoreError, TokenRow, Vault, VirtualKeys,
@@ -194,7 +194,7 @@ mod tests {
         let request = KeyRequest { workflow: "default".to_owned(), expires, ..KeyRequest::default() };
         let key = keys.create(&request, SystemTime::now()).unwrap();
         let id = parse(key.reveal().as_bytes()).unwrap();
-        let audit = Log::open(&folder.join("audit.jsonl"), SystemTime::now()).unwrap();
+        let audit = Log::open(&Settings::new(folder.join("audit.jsonl"))).unwrap();
         (Core::new(policy, Vault::ephemeral().unwrap(), keys, audit), id)
     }
 

@@ -1,5 +1,6 @@
 //! The program as a user runs it.
 
+mod audit;
 mod demo;
 mod explain;
 mod forms;

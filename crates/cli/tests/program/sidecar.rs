@@ -220,7 +220,7 @@ fn the_example_configuration_is_right_and_unit_and_container_use_it() {
     let config = Config::parse(&text, "obelus.yaml", place.parent().unwrap(), &|_| None).unwrap();
     // What the unit and the container give to the process.
     let state = Path::new("/var/lib/obelus");
-    assert!(config.state.starts_with(state) && config.audit.starts_with(state), "{config:?}");
+    assert!(config.state.starts_with(state) && config.audit.path.starts_with(state), "{config:?}");
     assert!(config.listen.ip().is_loopback() && config.admin.ip().is_loopback());
     let unit = deployed("obelus.service");
     assert!(unit.contains("\nExecStart=/usr/local/bin/obelus serve -c /etc/obelus/obelus.yaml\n"), "{unit}");

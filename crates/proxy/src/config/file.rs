@@ -77,8 +77,17 @@ pub(crate) struct OlderKeySection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AuditSection {
-    /// The file, one JSON object a line. Default `audit.jsonl` in the folder of state.
+    /// The file that is written, one JSON object a line. Finished ones lie beside it. Default `audit.jsonl` in the folder
+    /// of state.
     pub(crate) path: Option<PathBuf>,
+    /// The file of the key that signs checkpoints, made at the first start. Default: beside the records, with the ending
+    /// `.key`.
+    pub(crate) key_file: Option<PathBuf>,
+    /// A folder to which checkpoints are copied. It must be there, and should be where nobody who can write records can
+    /// take anything away. Default: none, then nothing shows it when records are cut off or written anew.
+    pub(crate) checkpoints: Option<PathBuf>,
+    /// How long a file becomes before the next begins, in bytes, at least 65536. Default 67108864 (64 MiB).
+    pub(crate) segment_bytes: Option<u64>,
 }
 
 /// A provider that may be reached.

@@ -1,8 +1,8 @@
 //! The sections of the configuration, checked one by one.
 
 use super::file::{
-    LevelName, LimitsSection, Media, ProfileSection, ProviderName, Source as SourceSection, Strictness,
-    TransformName, UpstreamSection, VaultKeySection, WorkflowSection,
+    AuditSection, LevelName, LimitsSection, Media, ProfileSection, ProviderName, Source as SourceSection,
+    Strictness, TransformName, UpstreamSection, VaultKeySection, WorkflowSection,
 };
 use super::{ConfigError, DEFAULT, provider_name};
 use hyper::Uri;
@@ -151,6 +151,31 @@ pub(super) fn source(section: &SourceSection, place: &str, folder: &Path) -> Res
         (None, Some(env)) if !env.is_empty() => Ok(Source::Env(env.clone())),
         _ => Err(ConfigError::at(place, "name either `file` or `env`")),
     }
+}
+
+/// The shortest that a file of records may become before the next begins.
+const SEGMENT_BYTES_MIN: u64 = 64 << 10;
+
+/// Where records are written, and how.
+pub(super) fn audit(
+    section: AuditSection,
+    folder: &Path,
+    path: PathBuf,
+    connections: usize,
+) -> Result<obelus_audit::Settings, ConfigError> {
+    let mut settings = obelus_audit::Settings::new(path);
+    settings.key = section.key_file.map(|path| folder.join(path));
+    settings.copies = section.checkpoints.map(|path| folder.join(path));
+    settings.segment_bytes = section.segment_bytes.unwrap_or(settings.segment_bytes);
+    if settings.segment_bytes < SEGMENT_BYTES_MIN {
+        return Err(ConfigError::at(
+            "audit.segment_bytes",
+            format_args!("choose at least {SEGMENT_BYTES_MIN}"),
+        ));
+    }
+    // An open request has a place for its decision or for what comes of it, for a moment for both.
+    settings.places += 2 * connections;
+    Ok(settings)
 }
 
 /// The keys of the vault, the newest first. `made` is the place of the key if the file names none.

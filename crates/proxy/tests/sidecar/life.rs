@@ -107,7 +107,9 @@ async fn a_configuration_that_is_right_is_loaded_and_a_wrong_one_is_not() {
     }
     let bad = sidecar.record(|record| record["outcome"] == "failed").await;
     assert_eq!(bad["policy_version"], good["policy_version"]);
-    assert!(sidecar.metrics().await.contains("obelus_config_reloads_total{outcome=\"failed\"} 4"));
+    // It is counted behind its record.
+    let counted = "obelus_config_reloads_total{outcome=\"failed\"} 4";
+    wait(async { while !sidecar.metrics().await.contains(counted) {} }).await;
     assert_eq!(sidecar.end().await, Ended::Drained);
 }
 

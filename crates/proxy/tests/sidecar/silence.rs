@@ -1,8 +1,9 @@
 //! What is planted comes out of no output of the process but where it belongs.
 
-use crate::support::{Act, Sidecar, Upstream, chat, completion, json};
+use crate::support::{Act, Sidecar, Upstream, chat, completion, json, wait};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use tokio::task::yield_now;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Keeps what is logged.
@@ -73,13 +74,22 @@ async fn planted_values_stand_in_no_log_metric_record_or_error() {
         }
     }
     let metrics = sidecar.metrics().await;
+    // Records are kept in order: with the last of them all are there.
+    sidecar.send(&sidecar.post("/v1/chat/completions", media, &chat("hello", false))).await;
+    let is_answer = |record: &serde_json::Value| record["kind"] == "model_answer";
+    wait(async {
+        while sidecar.records().iter().filter(|record| is_answer(record)).count() < 2 {
+            yield_now().await
+        }
+    })
+    .await;
     let audit = std::fs::read_to_string(sidecar.path("audit.jsonl")).unwrap();
     let key = sidecar.key.clone();
     sidecar.end().await;
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(!logged.is_empty() && audit.lines().count() > requests.len(), "there is something to look at");
     for (name, output) in [("log", &logged), ("metrics", &metrics), ("audit", &audit), ("errors", &errors)] {
-        for planted in ["planted", "quartz", "jenny", "4242", crate::support::PROVIDER_KEY, &key] {
+        for planted in ["planted", "quartz", "jenny", "42424242", crate::support::PROVIDER_KEY, &key] {
             assert!(!output.to_lowercase().contains(planted), "{planted} in {name}: {output}");
         }
     }

@@ -87,7 +87,7 @@ async fn a_client_that_leaves_before_the_answer_is_recorded_once() {
     let record = sidecar.record(|record| record["kind"] == "model_answer").await;
     assert_eq!(record["outcome"], "cancelled");
     let kinds: Vec<_> = sidecar.records().iter().map(|record| record["kind"].clone()).collect();
-    assert_eq!(kinds, ["started", "model_request", "model_answer"]);
+    assert_eq!(kinds, ["segment_started", "started", "model_request", "model_answer"]);
 }
 
 #[tokio::test]

@@ -88,7 +88,9 @@ impl Sidecar {
     /// The records so far.
     pub(crate) fn records(&self) -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(self.path("audit.jsonl")).expect("there is an audit");
-        text.lines().map(|line| serde_json::from_str(line).expect("a record is JSON")).collect()
+        // The last may be being written.
+        let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+        lines.map(|line| serde_json::from_str(line).expect("a record is JSON")).collect()
     }
 
     /// A request to a route with more header lines.

@@ -1,0 +1,8 @@
+//! The log as others use it: on a file system, on a disk that fails, in processes that are killed.
+#![forbid(unsafe_code)]
+
+mod crash;
+mod evidence;
+mod faults;
+mod life;
+mod support;
