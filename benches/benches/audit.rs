@@ -15,6 +15,8 @@ use tokio::runtime::Runtime;
 
 const SUMMARIES: usize = 1_000_000;
 const DURABLE: usize = 40_000;
+/// As many places as the sidecar has for its default number of connections.
+const PLACES: usize = 8192 + 2 * 4096;
 /// How many durable records are under way at the same time.
 const IN_FLIGHT: usize = 256;
 /// How many summaries are timed one by one.
@@ -29,9 +31,10 @@ fn main() -> Result<(), Fault> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let folder = tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_TMPDIR").unwrap_or_else(|| ".".into()))?;
+    let folder = tempfile::tempdir_in(option_env!("CARGO_TARGET_TMPDIR").unwrap_or("."))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let log = Arc::new(Log::open(&Settings::new(folder.path().join("audit.jsonl")))?);
+    let path = folder.path().join("audit.jsonl");
+    let log = Arc::new(Log::open(&Settings { places: PLACES, ..Settings::new(path) })?);
     summaries(&runtime, &log)?;
     one_by_one(&runtime, &log)?;
     durable(&runtime, &log)?;

@@ -9,7 +9,6 @@ use crate::note::{SigningKey, VerifierKey};
 use crate::record::{Kind, Record};
 use crate::segment::{Chain, KeyRotated, Reason, Scan, folder, list_finished, scan};
 use crate::segments::{Active, Segments};
-use crate::writer::ENTRIES_MAX;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,6 +18,9 @@ use std::time::SystemTime;
 
 /// How long a file becomes before the next begins, unless it is said.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// How many records may be on their way, unless it is said.
+const PLACES: usize = 8192;
 
 /// Endings of the files beside a log. None of them may be its own.
 const BESIDE: [&str; 5] = ["key", "pub", "checkpoints", "lock", "torn"];
@@ -43,7 +45,7 @@ pub struct Settings {
 impl Settings {
     /// A log in that file, everything else by default.
     pub fn new(path: impl Into<PathBuf>) -> Settings {
-        let (path, segment_bytes, places) = (path.into(), SEGMENT_BYTES, ENTRIES_MAX);
+        let (path, segment_bytes, places) = (path.into(), SEGMENT_BYTES, PLACES);
         Settings { path, key: None, copies: None, segment_bytes, places }
     }
 

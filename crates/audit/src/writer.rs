@@ -12,8 +12,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::oneshot;
 
-/// How many records are written at once, and how many may wait if nothing else is said.
-pub(crate) const ENTRIES_MAX: usize = 8192;
+/// How many records are written at once. More than come while the disk takes others, so that nobody waits for a place
+/// meanwhile.
+const BATCH_MAX: usize = 16_384;
 /// How long a record waits for others before it is written, if nobody waits for it. What the disk takes comes on top:
 /// together less than 50 ms where that is below 15 ms.
 const GROUP_TIME: Duration = Duration::from_millis(20);
@@ -105,7 +106,7 @@ impl Writer {
             self.entries.close();
             self.end_at = Some(Instant::now() + FAREWELL);
         }
-        while self.batch.len() < ENTRIES_MAX {
+        while self.batch.len() < BATCH_MAX {
             match self.entries.try_recv() {
                 Ok(entry) => self.add(entry),
                 Err(TryRecvError::Empty) => break,
@@ -122,7 +123,7 @@ impl Writer {
         }
         self.due.get_or_insert(now + GROUP_TIME);
         self.batch.push(entry);
-        if self.batch.len() >= ENTRIES_MAX / 2 {
+        if self.batch.len() >= BATCH_MAX / 2 {
             self.due = Some(now);
         }
     }
