@@ -148,8 +148,7 @@ pub(crate) fn last(path: &Path) -> Result<Option<(Note, Checkpoint)>, Error> {
     file.read_to_end(&mut tail).map_err(io())?;
     // It may begin within a sign; a whole note begins behind a line break.
     let begin = if len > TAIL_BYTES { tail.iter().position(|&byte| byte == b'\n').unwrap_or(0) } else { 0 };
-    let text = str::from_utf8(tail.get(begin..).unwrap_or_default()).unwrap_or_default();
-    let notes = Note::parse_all(text);
+    let notes = Note::parse_all(tail.get(begin..).unwrap_or_default());
     Ok(notes.into_iter().rev().find_map(|note| Checkpoint::parse(&note.text).map(|said| (note, said))))
 }
 

@@ -49,16 +49,18 @@ impl Files {
             // Checkpoints first: the records that they cover are there then.
             let mut checkpoints = Vec::new();
             for path in &listed.checkpoints {
-                let text = fs::read_to_string(path).map_err(Error::io(path, "read the checkpoints"))?;
-                checkpoints.extend(Note::parse_all(&text));
+                let text = fs::read(path).map_err(Error::io(path, "read the checkpoints"))?;
+                checkpoints.extend(Note::parse_all(text));
             }
             let segments = listed.segments.iter().map(|path| SegmentFile::open(path));
-            let mut segments = segments.collect::<Result<Vec<SegmentFile>, Error>>()?;
-            segments.sort_by_key(|segment| segment.seq_first);
+            let segments = segments.collect::<Result<Vec<SegmentFile>, Error>>();
             let again = list(paths)?;
             if again == listed {
+                let mut segments = segments?;
+                segments.sort_by_key(|segment| segment.seq_first);
                 return Ok(Files { segments, checkpoints });
             }
+            // A file that could not be opened may have got another name meanwhile.
             listed = again;
         }
         let path = paths.first().cloned().unwrap_or_default();
@@ -70,7 +72,8 @@ impl Files {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
-    /// Hands out the records in order, as they stand there, until it is told to stop. Nothing is checked.
+    /// Hands out the records in order, as they stand there, until it is told to stop. Nothing is checked, but what stands
+    /// behind the end of a segment is left out, as [`verify`](crate::verify) leaves it out.
     ///
     /// # Errors
     /// What cannot be read.
@@ -86,11 +89,15 @@ impl Files {
                 line.clear();
                 reader.read_until(b'\n', &mut line).map_err(io())?;
                 let Some(record) = line.strip_suffix(b"\n") else { break };
-                if line::seq(record).is_some_and(|seq| seq >= seq_end) {
+                let seq = line::seq(record);
+                if seq.is_some_and(|seq| seq >= seq_end) {
                     break;
                 }
                 if !each(record) {
                     return Ok(());
+                }
+                if seq.is_some_and(|seq| seq + 1 == seq_end) {
+                    break;
                 }
             }
         }

@@ -23,6 +23,8 @@ const HASH: &[u8] = b",\"hash\":\"";
 const END: &[u8] = b"\"}";
 /// A comma and the member `time`.
 const TIME_BYTES: usize = ",\"time\":\"1970-01-01T00:00:00.000000Z\"".len();
+/// No log gets as far; so what comes next is always a number.
+const SEQ_MAX: u64 = u64::MAX >> 1;
 /// Hexadecimal digits of a hash.
 const DIGITS: usize = 64;
 
@@ -91,7 +93,9 @@ pub(crate) fn read(line: &[u8]) -> Result<Link, NoLink> {
 pub(crate) fn seq(line: &[u8]) -> Option<u64> {
     let rest = line.strip_prefix(SEQ)?;
     let digits = rest.get(..rest.iter().position(|&byte| byte == b',')?)?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    // Written in one way: neither a sign nor zeros before it.
+    digits.first().filter(|digit| (b'1'..=b'9').contains(digit))?;
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|seq| *seq <= SEQ_MAX)
 }
 
 /// Whether a line is a record of that kind.
@@ -141,6 +145,15 @@ mod tests {
         assert_eq!(link, Link { seq: 7, prev: NO_PREV, hash });
         serde_json::from_slice::<serde_json::Value>(&line).unwrap();
         assert!(is_kind(&line, "started") && !is_kind(&line, "start") && !is_kind(&line, "stopped"));
+    }
+
+    #[test]
+    fn a_number_has_one_form_and_another_comes_after_it() {
+        assert_eq!(seq(b"{\"seq\":12,"), Some(12));
+        assert_eq!(seq(format!("{{\"seq\":{SEQ_MAX},").as_bytes()), Some(SEQ_MAX));
+        for other in ["0", "012", "+12", "-1", "", "1.0", "9223372036854775808", "18446744073709551615"] {
+            assert_eq!(seq(format!("{{\"seq\":{other},").as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

@@ -159,12 +159,14 @@ struct Signature {
 
 impl Note {
     /// The notes in a text, one behind the other. Their texts have no empty lines. What is no whole note, such as one
-    /// that was being written when a machine stopped, is passed over.
-    pub fn parse_all(text: &str) -> Vec<Note> {
+    /// that was being written when a machine stopped, is passed over, also where it ends within a sign.
+    pub fn parse_all(text: impl AsRef<[u8]>) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut note = Note { text: String::new(), signatures: Vec::new() };
         let mut is_behind_text = false;
-        for line in text.split_inclusive('\n') {
+        for line in text.as_ref().split_inclusive(|&byte| byte == b'\n') {
+            // A line that is no text is one of no note.
+            let line = str::from_utf8(line).unwrap_or("\u{fffd}\n");
             match line.strip_prefix(DASH).filter(|_| is_behind_text) {
                 Some(signature) => note.signatures.extend(Signature::parse(signature)),
                 None if line == "\n" => is_behind_text = true,
@@ -243,12 +245,12 @@ mod tests {
         let key = SigningKey::parse(&SigningKey::generate("a/b").unwrap()).unwrap();
         let (one, two) = (key.sign("one\n1\nx\n"), key.sign("one\n2\ny\n"));
         let has_signed = |note: &Note| key.verifier().has_signed(note) == Some(true);
-        let both = Note::parse_all(&format!("{one}{two}"));
+        let both = Note::parse_all(format!("{one}{two}"));
         assert!(both.len() == 2 && both.iter().all(has_signed), "{both:?}");
         // All of it but the last line break is a whole note.
         for at in 0..two.len() - 1 {
-            let Some(torn) = two.get(..at) else { continue };
-            let notes = Note::parse_all(&format!("{one}{torn}\n\n{two}"));
+            let torn = two.as_bytes().get(..at).unwrap();
+            let notes = Note::parse_all([one.as_bytes(), torn, b"\n\n", two.as_bytes()].concat());
             assert!(notes.len() == 2 && notes.iter().all(has_signed), "{at} {notes:?}");
         }
         assert_eq!(Note::parse_all("a\n\nb\n"), []);

@@ -62,9 +62,9 @@ struct Claim {
     is_outside: bool,
 }
 
-/// Checks a log on all threads that the machine has, also against checkpoints that were held elsewhere. Their key, or the
-/// one that the log had at its beginning, can be given; otherwise the one counts that the log itself names. `progress` is
-/// told how many bytes are done.
+/// Checks a log on all threads that the machine has, also against checkpoints that were held elsewhere. A key that the log
+/// has or had can be given; otherwise the one counts that the log itself names. `progress` is
+/// told how many bytes are done. A key that is given must be one that the records name.
 ///
 /// # Errors
 /// What cannot be read. What is wrong with the log is no error but in the report.
@@ -230,22 +230,34 @@ impl<'a> Walk<'a> {
         report.origin = named.first().map(|(_, key)| key.name().to_owned());
         let first = key.or_else(|| named.first().map(|(_, key)| key));
         let mut trusted: Vec<VerifierKey> = first.into_iter().cloned().collect();
+        // A key that a trusted key's checkpoint covers is one that its holder has named, or that has named it.
+        for Claim { note, said, .. } in claims {
+            let root = self.roots.get(&said.size).copied().flatten();
+            let is_signed = trusted.iter().any(|key| key.has_signed(note) == Some(true));
+            if is_signed && root == Some(said.root) {
+                let covered = named.iter().filter(|(seq, _)| *seq <= said.size).map(|(_, key)| key);
+                trusted.extend(
+                    covered.filter(|key| !trusted.contains(key)).cloned().collect::<Vec<VerifierKey>>(),
+                );
+            }
+        }
+        // Without this, whoever writes a log anew under a key of their own need only leave out its checkpoints.
+        if key.is_some_and(|key| named.iter().all(|(_, other)| other != key)) && report.fault.is_none() {
+            let what = "the records name another key than the one that was given".to_owned();
+            report.fault = Some(Fault { seq: self.seq_first.max(1), path: None, what });
+        }
         let mut checked = self.seq_first.saturating_sub(1);
         for claim in claims {
             let root = self.roots.get(&claim.said.size).copied().flatten();
             // Whoever can write a log anew can do so with the checkpoints beside it.
             let right = if claim.is_outside { report.covered } else { checked };
-            match judge(claim, root, &trusted, &report, right) {
+            match judge(claim, root, &Keys { trusted: &trusted, named: &named }, &report, right) {
                 Ok(true) => {
                     checked = claim.said.size;
                     report.checkpoints[usize::from(claim.is_outside)] += 1;
                     if claim.is_outside {
                         report.covered = claim.said.size;
                     }
-                    // A key that a trusted key's checkpoint covers is one that its holder has named.
-                    let covered = named.iter().filter(|(seq, _)| *seq <= claim.said.size);
-                    trusted.extend(covered.map(|(_, key)| key.clone()));
-                    trusted.dedup();
                 }
                 Ok(false) => report.unchecked += 1,
                 // What the records themselves show comes first.
@@ -259,11 +271,32 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Which keys count.
+struct Keys<'a> {
+    trusted: &'a [VerifierKey],
+    /// The keys that records name, and from which record on.
+    named: &'a [(u64, VerifierKey)],
+}
+
+impl Keys<'_> {
+    /// Whether a key was in use when a log had so many records, as far as its records say. The one before signs a last
+    /// checkpoint over the record that names the next.
+    fn was_in_use(&self, key: &VerifierKey, size: u64) -> bool {
+        let before = |size: u64| self.named.iter().rev().find(|(seq, _)| *seq <= size);
+        match before(size) {
+            None => true,
+            Some((seq, newest)) => {
+                newest == key || *seq == size && before(size - 1).is_none_or(|(_, older)| older == key)
+            }
+        }
+    }
+}
+
 /// Whether a checkpoint holds; `false` if it is about records that are not here. Up to `right` others do.
 fn judge(
     claim: &Claim,
     root: Option<Hash>,
-    trusted: &[VerifierKey],
+    keys: &Keys<'_>,
     report: &Report,
     right: u64,
 ) -> Result<bool, Fault> {
@@ -278,12 +311,13 @@ fn judge(
     if report.origin.as_ref().is_some_and(|origin| *origin != claim.said.origin) {
         return Err(fault(seq_checked, "is of another log"));
     }
-    match trusted.iter().find_map(|key| key.has_signed(&claim.note)) {
-        Some(true) => {}
-        Some(false) => return Err(fault(seq_checked, "has a wrong signature")),
+    match keys.trusted.iter().find_map(|key| Some((key, key.has_signed(&claim.note)?))) {
+        Some((key, true)) if keys.was_in_use(key, size) => {}
+        Some((_, true)) => return Err(fault(seq_checked, "is signed by a key that was not in use then")),
+        Some((_, false)) => return Err(fault(seq_checked, "has a wrong signature")),
         None => return Err(fault(seq_checked, "is not signed by a key of this log that is trusted")),
     }
-    if size + 1 < report.seq_first {
+    if size < report.seq_first.saturating_sub(1) {
         return Ok(false);
     }
     match root {

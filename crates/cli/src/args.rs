@@ -313,7 +313,8 @@ pub(crate) struct VerifyArgs {
     /// A file of checkpoints that was kept elsewhere: shows an end that was cut off and records that were written anew
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) checkpoint: Vec<PathBuf>,
-    /// A file with the public key (audit.pub) as it was kept elsewhere; otherwise the key counts that the records name
+    /// A file with the public key (audit.pub) as it was kept elsewhere, which the records must name; otherwise the key counts
+    /// that they name
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
     /// One JSON object

@@ -7,7 +7,7 @@ use crate::manual::write_out;
 use crate::report::{self, Progress};
 use crate::timeline;
 use indicatif::HumanBytes;
-use obelus_audit::{Fault, Files, Note, Report, VerifierKey};
+use obelus_audit::{Checkpoint, Fault, Files, Note, Report, VerifierKey};
 use obelus_proxy::Config;
 use serde_json::json;
 use std::path::Path;
@@ -30,8 +30,9 @@ pub(crate) fn unreadable(error: &obelus_audit::Error) -> Failure {
 fn verify(args: &VerifyArgs) -> Result<Outcome, Failure> {
     let mut outside = Vec::new();
     for path in &args.checkpoint {
-        let notes = Note::parse_all(&read(path)?);
-        if notes.is_empty() {
+        let text = fs::read(path).map_err(|error| Failure::io(&display_name(path), "read it", &error))?;
+        let notes = Note::parse_all(text);
+        if notes.iter().all(|note| Checkpoint::parse(&note.text).is_none()) {
             return Err(Failure::data(format!(
                 "{}: holds no checkpoint: check the path",
                 display_name(path)
@@ -105,6 +106,9 @@ fn words(report: &Report, bytes: u64) -> String {
         lines
             .push(format!("records {first} to {last} of {origin} follow each other ({})", HumanBytes(bytes)));
         lines.push(format!("root {}", report.root_text()));
+        if first > 1 {
+            lines.push(format!("records 1 to {} are not here and are not checked", first - 1));
+        }
     }
     let [beside, elsewhere] = report.checkpoints;
     lines.push(format!("checkpoints that hold: {beside} beside the log, {elsewhere} held elsewhere"));

@@ -1,7 +1,7 @@
 //! Whatever is done to a log of a thousand records is found, and where.
 
 use crate::support::{check, checkpoints, fill, settings};
-use obelus_audit::{Fault, Log, Note, Report, Settings, SigningKey};
+use obelus_audit::{Fault, Log, Note, Report, Settings, SigningKey, rotate_key};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -162,7 +162,7 @@ fn records_between_two_checkpoints_are_named() {
     // The second says something else, rightly signed.
     let other = outside[1].text.replace(outside[1].text.lines().nth(2).unwrap(), &"A".repeat(43)) + "";
     let other = other.replace(&"A".repeat(43), &format!("{}=", "A".repeat(43)));
-    outside[1] = Note::parse_all(&key.sign(&other)).pop().unwrap();
+    outside[1] = Note::parse_all(key.sign(&other)).pop().unwrap();
     let report = check(&[folder.path().to_owned()], &outside, None);
     assert_eq!((report.fault.map(|fault| fault.seq), report.covered), (Some(12), 11));
     // A signature that is not.
@@ -170,6 +170,70 @@ fn records_between_two_checkpoints_are_named() {
     forged[0].text = forged[0].text.replace("\n11\n", "\n12\n");
     let fault = check(&[folder.path().to_owned()], &forged[..1], None).fault.unwrap();
     assert!(fault.what.contains("wrong signature"), "{fault:?}");
+}
+
+#[test]
+fn a_key_that_the_records_do_not_name_is_a_fault() {
+    let (folder, stranger) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = Log::open(&settings(folder.path())).unwrap();
+    let key = log.verifier().clone();
+    drop(log);
+    fill(&Log::open(&settings(stranger.path())).unwrap(), 3);
+    fs::remove_file(stranger.path().join("audit.checkpoints")).unwrap();
+    let fault = check(&[stranger.path().to_owned()], &[], Some(&key)).fault.unwrap();
+    assert!(fault.seq == 1 && fault.what.contains("another key"), "{fault:?}");
+}
+
+#[test]
+fn a_key_that_was_changed_signs_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = settings(folder.path());
+    drop(Log::open(&place).unwrap());
+    let old = SigningKey::parse(&fs::read_to_string(folder.path().join("audit.key")).unwrap()).unwrap();
+    rotate_key(&place).unwrap();
+    fill(&Log::open(&place).unwrap(), 5);
+    let mut outside = checkpoints(folder.path());
+    let last = outside.last_mut().unwrap();
+    *last = Note::parse_all(old.sign(&last.text)).pop().unwrap();
+    for key in [None, Some(old.verifier())] {
+        let fault = check(&[folder.path().to_owned()], &outside, key).fault.unwrap();
+        assert!(fault.what.contains("was not in use"), "{fault:?}");
+    }
+}
+
+/// Lines behind the end of a file that the next one states are neither checked nor shown.
+#[test]
+fn what_stands_behind_the_end_of_a_file_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(&Log::open(&settings(folder.path())).unwrap(), 3);
+    let finished = folder.path().join("audit-00000000000000000001.jsonl");
+    fs::rename(folder.path().join("audit.jsonl"), &finished).unwrap();
+    fill(&Log::open(&settings(folder.path())).unwrap(), 3);
+    let mut text = fs::read_to_string(&finished).unwrap();
+    text.push_str("{\"seq\":2,\"kind\":\"put_in\"}\nno record\n");
+    fs::write(&finished, text).unwrap();
+    crate::support::check_right(folder.path());
+    assert!(!crate::support::kinds(folder.path()).contains(&"put_in".to_owned()));
+}
+
+#[test]
+fn the_largest_number_is_no_record_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(&Log::open(&settings(folder.path())).unwrap(), 1);
+    let path = folder.path().join("audit.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let line = text.lines().nth(1).unwrap();
+    let hashed =
+        line.rsplit_once(",\"hash\"").unwrap().0.replace("\"seq\":2", "\"seq\":18446744073709551615");
+    let bytes = [b"\0", hashed.as_bytes(), b"}"].concat();
+    let hash = ring::digest::digest(&ring::digest::SHA256, &bytes);
+    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let line = format!("{hashed},\"hash\":\"{hash}\"}}\n");
+    fs::write(&path, format!("{}\n{line}{line}", text.lines().next().unwrap())).unwrap();
+    let report = check(std::slice::from_ref(&path), &[], None);
+    assert_eq!(report.fault.map(|fault| fault.seq), Some(2));
+    fs::write(&path, format!("{line}{line}")).unwrap();
+    assert_eq!(check(&[path], &[], None).fault.map(|fault| fault.seq), Some(1));
 }
 
 /// Every file of a log that is missing, or stands twice, is found.

@@ -55,7 +55,7 @@ pub(crate) fn check_right(folder: &Path) -> Report {
 
 /// The checkpoints of a folder.
 pub(crate) fn checkpoints(folder: &Path) -> Vec<Note> {
-    Note::parse_all(&fs::read_to_string(folder.join("audit.checkpoints")).expect("there are checkpoints"))
+    Note::parse_all(fs::read_to_string(folder.join("audit.checkpoints")).expect("there are checkpoints"))
 }
 
 /// The names in a folder.

@@ -65,6 +65,26 @@ fn what_was_done_to_a_log_is_told_with_its_place_and_exit_code_3() {
 }
 
 #[test]
+fn a_log_that_begins_late_and_a_key_that_is_not_its_own_are_told() {
+    let folder = log();
+    // The file is long enough at once, so that each start begins another.
+    let place = Settings { segment_bytes: 1, ..Settings::new(folder.path().join("audit.jsonl")) };
+    drop(Log::open(&place).unwrap());
+    fs::remove_file(folder.path().join("audit-00000000000000000001.jsonl")).unwrap();
+    let text = run(folder.path(), &["audit", "verify", "."]).out;
+    assert!(text.contains("records 1 to 4 are not here"), "{text}");
+    let other = log();
+    fs::copy(other.path().join("audit.pub"), folder.path().join("other.pub")).unwrap();
+    let (code, report) = verify(folder.path(), &["--key", "other.pub"]);
+    assert_eq!((code, &report["fault"]["seq"]), (Some(3), &5.into()));
+    // A note that is none of a log.
+    let kept = fs::read_to_string(folder.path().join("kept")).unwrap();
+    fs::write(folder.path().join("note"), kept.replace("\n4\n", "\nfour\n")).unwrap();
+    let done = run(folder.path(), &["audit", "verify", ".", "--checkpoint", "note"]);
+    assert!(done.code == Some(1) && done.err.contains("holds no checkpoint"), "{done:?}");
+}
+
+#[test]
 fn what_cannot_be_read_is_exit_code_1_and_wrong_usage_2() {
     let folder = log();
     for (args, code, words) in [
