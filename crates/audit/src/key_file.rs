@@ -1,7 +1,9 @@
 //! The file of the key that signs checkpoints, and the change to another key.
 
+use crate::disk::{Disk, FileSystem};
 use crate::error::Error;
 use crate::note::SigningKey;
+use crate::segment::folder;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -50,7 +52,7 @@ pub(crate) fn create(path: &Path, name: Option<&str>) -> Result<SigningKey, Erro
     SigningKey::parse(&text).ok_or(Error::Random)
 }
 
-/// Writes the public key where others can read it, if it does not stand there yet.
+/// Writes the public key into a file of its own, to be given to others, if it does not stand there yet.
 pub(crate) fn publish(path: &Path, key: &SigningKey) -> Result<(), Error> {
     let text = format!("{}\n", key.verifier());
     if fs::read(path).is_ok_and(|present| present == text.as_bytes()) {
@@ -73,7 +75,14 @@ fn new_origin() -> Result<String, Error> {
     Ok(format!("{ORIGIN}{:016x}", u64::from_be_bytes(bytes)))
 }
 
-/// Writes a file for its owner alone, which appears whole or not at all.
+/// Puts the next key in the place of the one that was in use.
+pub(crate) fn promote(path: &Path) -> Result<(), Error> {
+    let moved = fs::rename(next(path), path).and_then(|()| FileSystem.sync_folder(folder(path)));
+    moved.map_err(Error::io(path, "put the new key in the place of the old"))
+}
+
+/// Writes a file for its owner alone, which appears whole or not at all, and outlives a loss of power: records are to
+/// name a key only if it is there.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".draft");
@@ -84,5 +93,6 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(content).and_then(|()| file.sync_all())?;
-    fs::rename(&draft, path)
+    fs::rename(&draft, path)?;
+    FileSystem.sync_folder(folder(path))
 }

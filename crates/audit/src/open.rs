@@ -1,13 +1,13 @@
 //! Opens a log: takes its lock, reads its last segment, sets aside what is torn, and goes on from there.
 
-use crate::checkpoint::{self, Checkpoints};
+use crate::checkpoint::{self, Checkpoint, Checkpoints};
 use crate::disk::{Disk, FileSystem};
 use crate::error::Error;
 use crate::key_file;
 use crate::line;
-use crate::note::{SigningKey, VerifierKey};
+use crate::note::{Note, SigningKey, VerifierKey};
 use crate::record::{Kind, Record};
-use crate::segment::{Chain, KeyRotated, Reason, Scan, folder, list_finished, scan};
+use crate::segment::{Chain, KeyRotated, Reason, Scan, folder, list_finished, number, scan};
 use crate::segments::{Active, Segments};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -77,29 +77,56 @@ pub(crate) fn open(settings: &Settings, disk: Arc<dyn Disk>) -> Result<Opened, E
     if !is_file(path) || is_beside || path.file_name().is_none() {
         return Err(Error::NoFile(path.clone()));
     }
+    let key_path = settings.key_path();
+    let is_taken = BESIDE.iter().any(|ending| *ending != "key" && settings.beside(ending) == key_path);
+    if is_taken || key_path == *path {
+        return Err(Error::Key(key_path, "is a file of the audit itself: name another for its signing key"));
+    }
     let lock = take_lock(&settings.beside("lock"), path)?;
     let last = checkpoint::last(&settings.beside("checkpoints"))?;
     let covered = last.as_ref().map(|(_, checkpoint)| checkpoint.size);
     let found = find(settings, covered)?;
     let size = found.scan.as_ref().map_or(0, |scan| scan.chain.tree.size());
-    let key = signing_key(settings, found.scan.as_ref())?;
-    if let Some((note, checkpoint)) = last
+    let Keys { key, before } = signing_keys(settings, found.scan.as_ref())?;
+    let places = checkpoint_places(settings, &*disk, &key)?;
+    let copied = places.get(1).map(|copy| last_copied(copy)).transpose()?.flatten();
+    for (note, checkpoint) in last.into_iter().chain(copied) {
         // What no key of this log has signed says nothing of it; `verify` tells.
-        && key.verifier().has_signed(&note) == Some(true)
-    {
-        let root = found.scan.as_ref().and_then(|scan| scan.root);
+        if !before.iter().chain([&key]).any(|key| key.verifier().has_signed(&note) == Some(true)) {
+            continue;
+        }
+        let root =
+            found.scan.as_ref().and_then(|scan| scan.root).filter(|_| covered == Some(checkpoint.size));
         if checkpoint.size > size || root.is_some_and(|root| root != checkpoint.root) {
             return Err(Error::Rewritten(path.clone(), checkpoint.size));
         }
     }
-    let checkpoints = checkpoint_places(settings, &*disk, &key)?;
-    let checkpoints = Checkpoints::new(Arc::clone(&disk), checkpoints, covered.unwrap_or(0).min(size));
+    let checkpoints = Checkpoints::new(Arc::clone(&disk), places, covered.unwrap_or(0).min(size));
     let mut opened = Opened { segments: go_on(settings, disk, found)?, checkpoints, key, lock };
+    opened.vouch(before, &key_path)?;
+    key_file::publish(&settings.beside("pub"), &opened.key)?;
     opened.begin()?;
     Ok(opened)
 }
 
+/// The last checkpoint in the file of copies. Where they can be written and not be read, there is none.
+fn last_copied(path: &Path) -> Result<Option<(Note, Checkpoint)>, Error> {
+    match checkpoint::last(path) {
+        Err(Error::Io(_, _, error)) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        last => last,
+    }
+}
+
 impl Opened {
+    /// Finishes a change of key that was cut off: the key `before`, if there is one, signs a checkpoint over the record that
+    /// names the next.
+    fn vouch(&mut self, before: Option<SigningKey>, path: &Path) -> Result<(), Error> {
+        let Some(before) = before else { return Ok(()) };
+        self.checkpoints.write(&self.segments.chain.tree, &before)?;
+        self.checkpoints.sync();
+        key_file::promote(path)
+    }
+
     /// Writes what must be there before anything else, so that a log that cannot be written is not open.
     fn begin(&mut self) -> Result<(), Error> {
         let is_torn = self.segments.reason == Reason::Recovered;
@@ -135,7 +162,7 @@ pub fn rotate_key(settings: &Settings) -> Result<VerifierKey, Error> {
     let key = key_file::create(&next, Some(opened.key.verifier().name()))?;
     opened.write(&KeyRotated::new(key.verifier()))?;
     opened.checkpoint()?;
-    fs::rename(&next, &path).map_err(Error::io(&path, "put the new key in the place of the old"))?;
+    key_file::promote(&path)?;
     opened.key = key;
     key_file::publish(&settings.beside("pub"), &opened.key)?;
     opened.checkpoint()?;
@@ -164,36 +191,52 @@ struct Found {
 
 fn find(settings: &Settings, covered: Option<u64>) -> Result<Found, Error> {
     let path = &settings.path;
+    let finished = list_finished(path).map_err(Error::io(folder(path), "list the files of the audit"))?;
     let mut torn = Vec::new();
     if path.exists() {
         match scan(path, covered)? {
-            Ok(scan) => return Ok(Found { scan: Some(scan), is_active: true, torn }),
+            Ok(scan) => {
+                let last = finished.last().and_then(|last| number(last));
+                // An older file has been put in the place of the last; it would be given the name of one that is there.
+                if last.is_some_and(|last| last >= scan.seq_first) {
+                    return Err(Error::Damaged(path.clone(), scan.seq_first));
+                }
+                return Ok(Found { scan: Some(scan), is_active: true, torn });
+            }
             Err(line) => torn = line,
         }
     }
-    let finished = list_finished(path).map_err(Error::io(folder(path), "list the files of the audit"))?;
     let scan = match finished.last() {
         None => None,
         Some(last) => match scan(last, covered)? {
             Ok(scan) => Some(scan),
             // It was given its number because it had a record.
-            Err(_) => return Err(Error::Damaged(last.clone(), crate::segment::number(last).unwrap_or(0))),
+            Err(_) => return Err(Error::Damaged(last.clone(), number(last).unwrap_or(0))),
         },
     };
     Ok(Found { scan, is_active: false, torn })
 }
 
-/// The key that the log names; for a new log, a new one.
-fn signing_key(settings: &Settings, scan: Option<&Scan>) -> Result<SigningKey, Error> {
+/// The keys of a log.
+struct Keys {
+    /// The key that the log names; for a new log, a new one.
+    key: SigningKey,
+    /// The key before that, if the change was cut off behind the record that names the new one, which lies beside it.
+    before: Option<SigningKey>,
+}
+
+fn signing_keys(settings: &Settings, scan: Option<&Scan>) -> Result<Keys, Error> {
     let path = settings.key_path();
-    let next = key_file::next(&path);
     let wanted = scan.map(|scan| scan.signing_key.as_str());
     let is_wanted = |key: &SigningKey| wanted.is_none_or(|wanted| wanted == key.verifier().to_string());
-    if wanted.is_some() && key_file::read(&next)?.is_some_and(|key| is_wanted(&key)) {
-        // A change of key was cut off behind the record that names the new one.
-        fs::rename(&next, &path).map_err(Error::io(&path, "put the new key in the place of the old"))?;
+    let present = key_file::read(&path)?;
+    if wanted.is_some()
+        && present.as_ref().is_some_and(|key| !is_wanted(key))
+        && let Some(key) = key_file::read(&key_file::next(&path))?.filter(is_wanted)
+    {
+        return Ok(Keys { key, before: present });
     }
-    let key = match key_file::read(&path)? {
+    let key = match present {
         Some(key) if is_wanted(&key) => key,
         Some(_) => {
             return Err(Error::Key(path, "is not the key that the audit names: put that back"));
@@ -205,8 +248,7 @@ fn signing_key(settings: &Settings, scan: Option<&Scan>) -> Result<SigningKey, E
         }
         None => key_file::create(&path, None)?,
     };
-    key_file::publish(&settings.beside("pub"), &key)?;
-    Ok(key)
+    Ok(Keys { key, before: None })
 }
 
 /// Where checkpoints are written. Each place must take them now.

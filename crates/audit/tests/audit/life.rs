@@ -209,6 +209,9 @@ fn another_key_is_one_that_the_old_key_names() {
     assert_eq!((signed_by(&old), signed_by(&new)), (2, 2));
     let report = check(&[folder.path().to_owned()], &notes, Some(&old));
     assert_eq!((report.fault, report.checkpoints, report.covered), (None, [4, 4], 12));
+    // The new key is enough as well.
+    let report = check(&[folder.path().to_owned()], &notes[3..], Some(&new));
+    assert_eq!((report.fault, report.checkpoints, report.covered), (None, [4, 1], 12));
     // Without what the old key has signed over it, the new one is nobody's.
     let report = check(&[folder.path().join("audit.jsonl")], &notes[2..], Some(&old));
     assert!(report.fault.is_none(), "what lies beside the log says it: {report:?}");
@@ -223,16 +226,25 @@ fn a_change_of_key_that_was_cut_off_is_finished_or_forgotten() {
     let place = settings(folder.path());
     let (key, next) = (folder.path().join("audit.key"), folder.path().join("audit.key.next"));
     drop(Log::open(&place).unwrap());
-    let old = fs::read(&key).unwrap();
-    // Behind the record: the next key lies there, and the log names it.
+    let private = |path: &Path, text: &[u8]| {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let (old, notes) = (fs::read(&key).unwrap(), fs::read(folder.path().join("audit.checkpoints")).unwrap());
+    let old_public: VerifierKey =
+        fs::read_to_string(folder.path().join("audit.pub")).unwrap().parse().unwrap();
+    // Behind the record and before the checkpoint: the next key lies there, the log names it, the old key has not.
     let new = rotate_key(&place).unwrap();
     fs::rename(&key, &next).unwrap();
-    fs::write(&key, &old).unwrap();
+    private(&key, &old);
+    fs::write(folder.path().join("audit.checkpoints"), notes).unwrap();
+    fill(&Log::open(&place).unwrap(), 3);
     assert_eq!(Log::open(&place).unwrap().verifier(), &new);
     assert!(!next.exists());
+    let report = check(&[folder.path().to_owned()], &checkpoints(folder.path()), Some(&old_public));
+    assert_eq!((report.fault, report.covered), (None, report.seq_last));
     // Before the record: the log does not name it.
-    fs::write(&next, &old).unwrap();
-    fs::set_permissions(&next, fs::Permissions::from_mode(0o600)).unwrap();
+    private(&next, &old);
     assert_eq!(Log::open(&place).unwrap().verifier(), &new);
     rotate_key(&place).unwrap();
     check_right(folder.path());
@@ -250,6 +262,58 @@ fn checkpoints_are_copied_to_where_it_is_said() {
     assert_eq!(text, fs::read_to_string(folder.path().join("audit.checkpoints")).unwrap());
     let missing = Settings { copies: Some(copies.path().join("nowhere")), ..place };
     assert!(matches!(Log::open(&missing), Err(Error::Io(..))));
+}
+
+#[test]
+fn a_log_that_is_less_than_its_copied_checkpoint_is_not_gone_on_with() {
+    let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let place = Settings { copies: Some(copies.path().to_owned()), ..settings(folder.path()) };
+    fill(&Log::open(&place).unwrap(), 5);
+    // Records and checkpoints go, the key stays: another log would be signed in the name of this one.
+    fs::remove_file(folder.path().join("audit.jsonl")).unwrap();
+    fs::remove_file(folder.path().join("audit.checkpoints")).unwrap();
+    assert!(matches!(Log::open(&place), Err(Error::Rewritten(_, 6))));
+}
+
+#[test]
+fn a_torn_checkpoint_hides_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = settings(folder.path());
+    fill(&Log::open(&place).unwrap(), 5);
+    let path = folder.path().join("audit.checkpoints");
+    let mut notes = fs::read(&path).unwrap();
+    // The process ended within the sign that begins a signature.
+    let dash = notes.iter().position(|&byte| byte == 0xe2).unwrap();
+    notes.extend_from_within(..=dash);
+    fs::write(&path, &notes).unwrap();
+    fill(&Log::open(&place).unwrap(), 5);
+    assert_eq!(check_right(folder.path()).checkpoints, [2, 0]);
+    fs::write(&path, &notes).unwrap();
+    let records = folder.path().join("audit.jsonl");
+    let text = fs::read_to_string(&records).unwrap();
+    fs::write(&records, text.split_inclusive('\n').take(3).collect::<String>()).unwrap();
+    assert!(matches!(Log::open(&place), Err(Error::Rewritten(_, 6))));
+}
+
+#[test]
+fn an_older_file_in_the_place_of_the_last_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Settings { segment_bytes: 4000, ..settings(folder.path()) };
+    fill(&Log::open(&place).unwrap(), 60);
+    fs::remove_file(folder.path().join("audit.checkpoints")).unwrap();
+    let finished = names(folder.path()).into_iter().find(|name| name.starts_with("audit-")).unwrap();
+    fs::copy(folder.path().join(&finished), folder.path().join("audit.jsonl")).unwrap();
+    assert!(matches!(Log::open(&place), Err(Error::Damaged(_, 1))));
+}
+
+#[test]
+fn a_key_does_not_lie_in_a_file_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["audit.jsonl", "audit.pub", "audit.checkpoints", "audit.lock", "audit.torn"] {
+        let place = Settings { key: Some(folder.path().join(name)), ..settings(folder.path()) };
+        assert!(matches!(Log::open(&place), Err(Error::Key(..))), "{name}");
+    }
+    assert_eq!(names(folder.path()), [""; 0]);
 }
 
 #[test]
