@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 /// How long a request waits for the audit.
@@ -73,10 +74,9 @@ impl Core {
         }
     }
 
-    /// The same for threads that may wait.
+    /// The same for threads of the runtime that may wait.
     pub(crate) fn record_blocking(&self, record: &Record) -> Result<(), Refused> {
-        let written = self.audit.append_blocking(record, SystemTime::now());
-        written.map(drop).map_err(|unwritten| not_recorded(&unwritten))
+        Handle::current().block_on(self.record(record))
     }
 
     /// Nothing leaves while records cannot be written.

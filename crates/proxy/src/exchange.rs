@@ -1,7 +1,9 @@
 //! What is known of one request, and what is recorded and counted of it.
 
 use crate::core::Core;
+use crate::guard::Panicked;
 use crate::metrics::Direction;
+use crate::open::Stop;
 use crate::policy::Policy;
 use crate::refused::{Refused, Why};
 use obelus::Category;
@@ -29,11 +31,15 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) async fn new(core: &Arc<Core>, provider: Provider) -> Result<Exchange, Refused> {
+    pub(crate) async fn new(
+        core: &Arc<Core>,
+        provider: Provider,
+        request_id: Word,
+    ) -> Result<Exchange, Refused> {
         Ok(Exchange {
             core: Arc::clone(core),
             policy: core.policy.load_full(),
-            request_id: random_id()?,
+            request_id,
             provider,
             actor: None,
             route: None,
@@ -81,10 +87,25 @@ impl Exchange {
         })
     }
 
-    /// Records that a virtual key stood in the request and is revoked.
-    pub(crate) async fn key_exposed(&self, key: KeyId) -> Result<(), Refused> {
-        let record = Record { exposed_key: Word::new(key.as_str()), ..self.base(Kind::KeyExposed) };
-        self.core.record(&record).await
+    /// Ends the open requests of virtual keys that stood in the request and are revoked, this one among them if its key is,
+    /// and records each. That goes on where the client does not wait for it.
+    pub(crate) async fn keys_exposed(&self, keys: Vec<KeyId>) -> Result<(), Refused> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for key in &keys {
+            self.core.open.stop(Some(*key), Stop::Revoked);
+        }
+        let (core, base) = (Arc::clone(&self.core), self.base(Kind::KeyExposed));
+        let recorded = tokio::spawn(async move {
+            let mut result = Ok(());
+            for key in keys {
+                let record = Record { exposed_key: Word::new(key.as_str()), ..base.clone() };
+                result = result.and(core.record(&record).await);
+            }
+            result
+        });
+        recorded.await.unwrap_or(Err(Panicked.into()))
     }
 
     /// Records and counts a refusal, unless the request was allowed before.

@@ -5,7 +5,7 @@ use crate::body::{self, Bounds};
 use crate::core::Core;
 use crate::decode::{Coding, decode};
 use crate::events::EventBody;
-use crate::exchange::{Ending, Exchange};
+use crate::exchange::{Ending, Exchange, NO_ROUTE, random_id};
 use crate::exposed;
 use crate::guard::{Guarded, work};
 use crate::headers::{self, ANTHROPIC_VERSION, REQUEST_ID, X_API_KEY};
@@ -41,18 +41,25 @@ pub(crate) async fn handle(
     fault: FaultCell,
 ) -> Response<Answer> {
     let provider = guessed_provider(&request);
-    let mut exchange = match Exchange::new(&core, provider).await {
+    let refuse = |refused: Refused, request_id: &str| {
+        core.metrics.refusal(refused.why);
+        let response = refused.answer(provider, request_id);
+        core.metrics.request(NO_ROUTE, response.status().as_u16());
+        named(response, request_id)
+    };
+    let request_id = match random_id() {
+        Ok(request_id) => request_id,
+        Err(refused) => return refuse(refused, ""),
+    };
+    let mut exchange = match Exchange::new(&core, provider, request_id.clone()).await {
         Ok(exchange) => exchange,
-        Err(refused) => {
-            core.metrics.refusal(refused.why);
-            return refused.answer(provider, "");
-        }
+        Err(refused) => return refuse(refused, request_id.as_str()),
     };
     let result = Guarded(Box::pin(steps(&mut exchange, request, &fault))).await.unwrap_or_else(|panicked| {
         core.metrics.panic();
         Err(panicked.into())
     });
-    let mut response = match result {
+    let response = match result {
         Ok(response) => response,
         Err(refused) => {
             exchange.refuse(&refused);
@@ -60,7 +67,14 @@ pub(crate) async fn handle(
         }
     };
     core.metrics.request(exchange.route_name(), response.status().as_u16());
-    if let Ok(request_id) = HeaderValue::from_str(exchange.request_id.as_str()) {
+    named(response, exchange.request_id.as_str())
+}
+
+/// An answer with the id of its request, if it has one.
+fn named(mut response: Response<Answer>, request_id: &str) -> Response<Answer> {
+    if let Ok(request_id) = HeaderValue::from_str(request_id)
+        && !request_id.is_empty()
+    {
         response.headers_mut().insert(REQUEST_ID, request_id);
     }
     response
@@ -179,11 +193,7 @@ async fn open(
         let bounds = Bounds { bytes_max: limits.body_bytes, idle: exchange.policy.config.timeouts.body_idle };
         let body = body::read(body, bounds, &mut lease).await?;
         let (exposed, redacted) = redact(exchange, body, coding, permit, lease).await;
-        for key in exposed {
-            exchange.key_exposed(key).await?;
-            // Its open requests end now; if it is the key of this one, this does.
-            exchange.core.open.stop(Some(key), Stop::Revoked);
-        }
+        exchange.keys_exposed(exposed).await?;
         let (redacted, model, read) = redacted?;
         lease = read.lease;
         if let Some(route) = &mut exchange.route {

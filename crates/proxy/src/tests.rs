@@ -7,10 +7,11 @@ use crate::{App, Config};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame};
-use obelus_audit::{Coverage, Disk, DiskFile, FileSystem};
+use obelus_audit::{Coverage, Disk, DiskFile, FileSystem, Kind, Record, Word};
 use obelus_vault::virtual_key::KeyId;
 use obelus_wire::{Provider, Route};
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -125,8 +126,15 @@ async fn an_audit_that_does_not_keep_up_makes_wait_and_then_refuses() {
     while let Ok(place) = tokio::time::timeout(Duration::from_millis(200), core.reserve()).await {
         places.push(place);
     }
-    let reply = sidecar.send(&sidecar.chat("hello", "")).await;
+    // A change of the configuration does not wait for ever either: the end could not be told meanwhile.
+    let other = Arc::clone(&core);
+    let blocking =
+        tokio::task::spawn_blocking(move || other.record_blocking(&Record::new(Kind::ConfigReload)).is_err());
+    let request = sidecar.chat("hello", "");
+    let (reply, refused) = tokio::join!(sidecar.send(&request), blocking);
+    assert!(refused.unwrap());
     assert!(reply.status == 503 && reply.body.contains("does not keep up"), "{reply:?}");
+    assert!(reply.head.to_ascii_lowercase().contains("x-obelus-request-id: "), "{reply:?}");
     drop(places);
     assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 200);
     assert_eq!(upstream.seen().len(), 1);
@@ -204,13 +212,40 @@ impl Body for Eager {
 }
 
 #[tokio::test]
+async fn an_exposed_key_is_stopped_at_once_and_recorded_though_the_client_goes_away() {
+    let upstream = Upstream::echo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (app, keys) = app(&folder, &yaml(upstream.address, "limits: {connections: 1}\n")).await;
+    let core = Arc::clone(&app.core);
+    let sidecar = Sidecar::run(app, keys, folder);
+    let Ok(exchange) = Exchange::new(&core, Provider::OpenAi, Word::hex(&[1])).await else {
+        panic!("there is a place")
+    };
+    let mut places = Vec::new();
+    while let Ok(place) = tokio::time::timeout(Duration::from_millis(200), core.reserve()).await {
+        places.push(place);
+    }
+    let exposed: Vec<KeyId> = ["00000000", "00000001"].map(|id| KeyId::parse(id).unwrap()).into();
+    let mut tickets: Vec<_> = exposed.iter().map(|id| core.open.add(*id)).collect();
+    let mut recording = Box::pin(exchange.keys_exposed(exposed));
+    let waker = Context::from_waker(std::task::Waker::noop());
+    assert!(recording.as_mut().poll(&mut { waker }).is_pending());
+    drop(recording);
+    assert!(tickets.iter_mut().all(|ticket| ticket.check().is_err()));
+    drop(places);
+    for id in ["00000000", "00000001"] {
+        sidecar.record(|record| record["kind"] == "key_exposed" && record["exposed_key"] == id).await;
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_read_ahead_of_the_client() {
     let upstream = Upstream::echo().await;
     let folder = tempfile::tempdir().unwrap();
     let (app, _) = app(&folder, &yaml(upstream.address, "")).await;
     let core = Arc::clone(&app.core);
-    let Ok(mut exchange) = Exchange::new(&core, Provider::OpenAi).await else {
-        panic!("there are random bytes")
+    let Ok(mut exchange) = Exchange::new(&core, Provider::OpenAi, Word::hex(&[1])).await else {
+        panic!("there is a place")
     };
     let ending = exchange.allow(&[], Coverage::default(), false).await;
     let Ok(ending) = ending else { panic!("the audit can be written") };
