@@ -149,18 +149,23 @@ impl Log {
 
     /// Writes what has come and a last checkpoint, and lifts the lock. Places that are still taken may be used for a
     /// second, and this waits as long. Records that come later are refused.
-    pub fn close(&self) {
+    ///
+    /// # Errors
+    /// Why the last write failed: then records that were put in places and not kept yet are lost.
+    pub fn close(&self) -> Result<(), Unwritten> {
         self.bell.shared.is_closing.store(true, Ordering::SeqCst);
         self.bell.ring(true);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A thread that panicked has closed the log; it has been told to whoever waited.
         thread.map(JoinHandle::join).transpose().unwrap_or_default();
+        self.bell.shared.fault().map_or(Ok(()), Err)
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.close();
+        // Whoever wants to know how it ends closes it.
+        drop(self.close());
     }
 }
 

@@ -158,7 +158,13 @@ impl App {
         // It ends whether this can be written or not; `Core::record` has told why it cannot.
         drop(core.record(&Record { outcome: Some(Outcome::Completed), ..Record::new(Kind::Stopped) }).await);
         let last = Arc::clone(&core);
-        drop(timeout(FAREWELL, tokio::task::spawn_blocking(move || last.audit().close())).await);
+        match timeout(FAREWELL, tokio::task::spawn_blocking(move || last.audit().close())).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(unwritten))) => {
+                tracing::error!(error = %unwritten, "audit: the last records are not written")
+            }
+            _ => tracing::error!("audit: it is not known whether the last records are written"),
+        }
         if drained { Ended::Drained } else { Ended::Cut }
     }
 }

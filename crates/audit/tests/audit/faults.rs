@@ -202,6 +202,19 @@ async fn a_full_disk_refuses_what_must_be_kept_and_keeps_the_rest_until_there_is
     assert_eq!(ids, wanted);
 }
 
+#[tokio::test]
+async fn whoever_closes_a_log_is_told_what_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Faulty::default();
+    let log = Log::open_on(&settings(folder.path()), Arc::new(disk.clone())).unwrap();
+    disk.break_all(&[Step::Write, Step::Create]);
+    log.reserve().await.unwrap().put(&record("lost"), SystemTime::now());
+    assert!(matches!(log.close(), Err(Unwritten::Failed(_))));
+    drop(log);
+    check_right(folder.path());
+    assert!(Log::open(&settings(folder.path())).unwrap().close().is_ok());
+}
+
 #[test]
 fn a_file_that_did_not_reach_the_disk_is_abandoned_and_the_next_says_why() {
     let folder = tempfile::tempdir().unwrap();

@@ -53,7 +53,7 @@ async fn what_is_put_in_a_place_is_kept_without_anybody_waiting() {
     // In order: when the next is kept, they are.
     assert_eq!(log.append(&record("last"), SystemTime::now()).await.unwrap(), 102);
     log.reserve().await.unwrap().put(&record("behind"), SystemTime::now());
-    log.close();
+    log.close().unwrap();
     assert_eq!(check_right(folder.path()).seq_last, 103);
     assert!(matches!(log.append(&record("late"), SystemTime::now()).await, Err(Unwritten::Closed)));
     assert!(matches!(log.reserve().await, Err(Unwritten::Closed)));
