@@ -12,6 +12,8 @@ use obelus_vault::virtual_key::KeyId;
 use obelus_wire::Provider;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 /// The route's name where none is understood.
 pub(crate) const NO_ROUTE: &str = "none";
@@ -87,25 +89,13 @@ impl Exchange {
         })
     }
 
-    /// Ends the open requests of virtual keys that stood in the request and are revoked, this one among them if its key is,
-    /// and records each. That goes on where the client does not wait for it.
-    pub(crate) async fn keys_exposed(&self, keys: Vec<KeyId>) -> Result<(), Refused> {
-        if keys.is_empty() {
-            return Ok(());
+    /// Whoever notes virtual keys that stand in the request, on whatever thread.
+    pub(crate) fn exposures(&self) -> Exposures {
+        Exposures {
+            core: Arc::clone(&self.core),
+            base: self.base(Kind::KeyExposed),
+            runtime: Handle::current(),
         }
-        for key in &keys {
-            self.core.open.stop(Some(*key), Stop::Revoked);
-        }
-        let (core, base) = (Arc::clone(&self.core), self.base(Kind::KeyExposed));
-        let recorded = tokio::spawn(async move {
-            let mut result = Ok(());
-            for key in keys {
-                let record = Record { exposed_key: Word::new(key.as_str()), ..base.clone() };
-                result = result.and(core.record(&record).await);
-            }
-            result
-        });
-        recorded.await.unwrap_or(Err(Panicked.into()))
     }
 
     /// Records and counts a refusal, unless the request was allowed before.
@@ -135,6 +125,49 @@ impl Exchange {
             policy_version: Some(self.policy.version.clone()),
             duration_us: Some(micros(self.begin.elapsed())),
             ..Record::new(kind)
+        }
+    }
+}
+
+/// Notes virtual keys that stood in a request and are revoked.
+pub(crate) struct Exposures {
+    core: Arc<Core>,
+    base: Record,
+    runtime: Handle,
+}
+
+impl Exposures {
+    /// Ends the open requests of these keys, the one at hand among them if its key is, and records each. That goes on
+    /// where nobody waits for it.
+    pub(crate) fn note(self, keys: Vec<KeyId>) -> Noted {
+        if keys.is_empty() {
+            return Noted(None);
+        }
+        let Exposures { core, base, runtime } = self;
+        for key in &keys {
+            core.open.stop(Some(*key), Stop::Revoked);
+        }
+        Noted(Some(runtime.spawn(async move {
+            let mut result = Ok(());
+            for key in keys {
+                let record = Record { exposed_key: Word::new(key.as_str()), ..base.clone() };
+                result = result.and(core.record(&record).await);
+            }
+            result
+        })))
+    }
+}
+
+/// Exposed keys that are being recorded.
+#[derive(Default)]
+pub(crate) struct Noted(Option<JoinHandle<Result<(), Refused>>>);
+
+impl Noted {
+    /// Waits until they are.
+    pub(crate) async fn recorded(self) -> Result<(), Refused> {
+        match self.0 {
+            None => Ok(()),
+            Some(recording) => recording.await.unwrap_or(Err(Panicked.into())),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::body::{self, Bounds};
 use crate::core::Core;
 use crate::decode::{Coding, decode};
 use crate::events::EventBody;
-use crate::exchange::{Ending, Exchange, NO_ROUTE, random_id};
+use crate::exchange::{Ending, Exchange, NO_ROUTE, Noted, random_id};
 use crate::exposed;
 use crate::guard::{Guarded, work};
 use crate::headers::{self, ANTHROPIC_VERSION, REQUEST_ID, X_API_KEY};
@@ -22,7 +22,6 @@ use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, He
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use obelus_audit::{Actor, Coverage, Outcome, Word};
-use obelus_vault::virtual_key::KeyId;
 use obelus_vault::{Holder, KeyFault, Scope};
 use obelus_wire::{Provider, Redacted, Route};
 use std::sync::Arc;
@@ -193,7 +192,7 @@ async fn open(
         let bounds = Bounds { bytes_max: limits.body_bytes, idle: exchange.policy.config.timeouts.body_idle };
         let body = body::read(body, bounds, &mut lease).await?;
         let (exposed, redacted) = redact(exchange, body, coding, permit, lease).await;
-        exchange.keys_exposed(exposed).await?;
+        exposed.recorded().await?;
         let (redacted, model, read) = redacted?;
         lease = read.lease;
         if let Some(route) = &mut exchange.route {
@@ -224,15 +223,16 @@ struct Read {
 /// A body that may leave, the model that it asks for, and what was read.
 type Readied = (Redacted, Option<Word>, Read);
 
-/// Decodes, inspects and redacts a body; if it is long or the store must be asked, on another thread. Says also which
-/// virtual keys stood there and are revoked now, whatever comes of the body.
+/// Decodes, inspects and redacts a body; if it is long or the store must be asked, on another thread. Virtual keys that
+/// stood there are revoked and noted, whatever comes of the body and whether or not anybody waits.
 async fn redact(
     exchange: &Exchange,
     body: Vec<u8>,
     coding: Coding,
     permit: &Permit,
     mut lease: Lease,
-) -> (Vec<KeyId>, Result<Readied, Refused>) {
+) -> (Noted, Result<Readied, Refused>) {
+    let exposures = exchange.exposures();
     let (grant, scope, route) = (Arc::clone(&permit.grant), permit.scope.clone(), permit.route);
     let keys = exchange.core.keys.clone();
     let (policy, bytes_max) = (Arc::clone(&exchange.policy), exchange.policy.config.limits.body_bytes);
@@ -242,10 +242,13 @@ async fn redact(
     let redacted = work(bytes, move || {
         #[cfg(test)]
         crate::tests::trip(&body);
-        let mut exposed = Vec::new();
+        let mut noted = Noted::default();
         let readied = (|| {
             let body = decode(coding, body, bytes_max, &mut lease)?;
-            exposed::revoke(&keys, &body, SystemTime::now(), &mut exposed)?;
+            let mut exposed = Vec::new();
+            let revoked = exposed::revoke(&keys, &body, SystemTime::now(), &mut exposed);
+            noted = exposures.note(exposed);
+            revoked?;
             let admitted = grant.wire.admit(route, &body)?;
             let model = match admitted.facts().model.as_deref() {
                 Some(model) => Some(allowed_model(model, &grant, &policy.reader)?),
@@ -263,11 +266,11 @@ async fn redact(
             }
             Ok((redacted, model, Read { bytes: body.len(), lease }))
         })();
-        (exposed, readied)
+        (noted, readied)
     });
     redacted.await.unwrap_or_else(|panicked| {
         exchange.core.metrics.panic();
-        (Vec::new(), Err(panicked.into()))
+        (Noted::default(), Err(panicked.into()))
     })
 }
 
