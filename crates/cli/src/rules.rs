@@ -145,10 +145,10 @@ mod tests {
         let rules: Vec<&RuleInfo> = redactor.rules().iter().collect();
         let text = json_lines(&rules).unwrap_or_else(|failure| panic!("{failure:?}"));
         let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-        let names: Vec<&String> = first.as_object().unwrap().keys().collect();
-        let mut expected = ["rule", "category", "description", "validator", "source"];
-        expected.sort_unstable();
-        assert_eq!(names, expected);
+        // A dependency decides whether the map keeps the order.
+        let mut names: Vec<&String> = first.as_object().unwrap().keys().collect();
+        names.sort_unstable();
+        assert_eq!(names, ["category", "description", "rule", "source", "validator"]);
     }
 
     #[test]
