@@ -36,7 +36,10 @@ fn redacted(profile: Profile, json: &str) -> Vec<String> {
     let fields = Fields::compile(&[generic()], profile).expect("the rules fit");
     let asked = walk::walk(&fields, &serde_json::from_str(json).expect("JSON"), Order::TypeFirst);
     let redacted = asked.into_iter().filter_map(|asked| asked.class.map(|class| (asked.path, class)));
-    redacted.map(|(path, class)| format!("{path} {}", fields.class(class).rule_id)).collect()
+    let mut redacted: Vec<String> =
+        redacted.map(|(path, class)| format!("{path} {}", fields.class(class).rule_id)).collect();
+    redacted.sort_unstable();
+    redacted
 }
 
 #[test]
