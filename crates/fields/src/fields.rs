@@ -300,11 +300,18 @@ impl Fields {
             Some(class) if place.ancestors & LEAVES == 0 => Verdict::Redact(class),
             _ => Verdict::Scan,
         };
-        let same = |one, other| is_same(one, other, &self.classes);
+        let same = |one, other| self.differ_in_pack_only(one, other);
         match decide(steps, place, self.types_of(place), otherwise, same) {
             Verdict::Scan if name.asks() => self.ask_siblings(name, place),
             verdict => verdict,
         }
+    }
+
+    /// Whether two verdicts come to the same, and differ in which pack says so: that is not worth waiting for.
+    fn differ_in_pack_only(&self, one: Verdict, other: Verdict) -> bool {
+        let (Verdict::Redact(left), Verdict::Redact(right)) = (one, other) else { return false };
+        let pack = |class| self.class(class).rule_id.split('/').next();
+        is_same(one, other, &self.classes) && pack(left) != pack(right)
     }
 
     /// The verdict about a member that says nothing itself. What a sibling said first counts, so that no later one
