@@ -2,8 +2,8 @@
 //! the sidecar before model providers.
 //!
 //! Exit codes: 0 done, 1 input or output error, 2 wrong usage or configuration, 3 found something under
-//! `--fail`, or a check found a fault. Errors are one line on standard error and never hold a value. A reader that closes standard output
-//! early, such as `head`, ends the run quietly: that is no error.
+//! `--fail`, or a check found a fault. Errors are one line on standard error and never hold a value. A reader that
+//! closes standard output early, such as `head`, ends the run quietly: that is no error.
 #![forbid(unsafe_code)]
 
 mod args;

@@ -20,8 +20,8 @@ pub(crate) fn compile(packs: &[PackFile], profile: Profile) -> Result<Fields, Pa
     let mut compiler = Compiler::default();
     compiler.names.push(NameEntry::default());
     compiler.type_facts = vec![TypeFacts::default(); 2];
-    for pack in packs {
-        compiler.add_classes(pack, profile)?;
+    for (at, pack) in packs.iter().enumerate() {
+        compiler.add_classes(at, pack, profile)?;
         compiler.add_types(pack)?;
     }
     for first in [true, false] {
@@ -87,7 +87,8 @@ struct NameSet<'p> {
 }
 
 impl<'p> Compiler<'p> {
-    fn add_classes(&mut self, pack: &'p PackFile, profile: Profile) -> Result<(), PackError> {
+    /// Takes in the classes of the pack `at` that position.
+    fn add_classes(&mut self, at: usize, pack: &'p PackFile, profile: Profile) -> Result<(), PackError> {
         for class in &pack.classes {
             let rule_id = pack.rule_id(&class.id);
             let entry = || format!("class \"{}\"", class.id);
@@ -112,6 +113,7 @@ impl<'p> Compiler<'p> {
                 description: class.description.clone(),
                 source: format!("{} {}: {}", pack.pack.name, pack.pack.version, pack.pack.source),
                 redacts: action == Action::Redact,
+                pack: at,
             });
         }
         Ok(())

@@ -105,6 +105,8 @@ pub struct Class {
     pub source: String,
     /// Whether the profile redacts the class; otherwise its values are left to the detectors.
     pub redacts: bool,
+    /// The position of its pack among those compiled.
+    pub(crate) pack: usize,
 }
 
 /// What is known about a name beyond its conditions.
@@ -310,8 +312,7 @@ impl Fields {
     /// Whether two verdicts come to the same, and differ in which pack says so: that is not worth waiting for.
     fn differ_in_pack_only(&self, one: Verdict, other: Verdict) -> bool {
         let (Verdict::Redact(left), Verdict::Redact(right)) = (one, other) else { return false };
-        let pack = |class| self.class(class).rule_id.split('/').next();
-        is_same(one, other, &self.classes) && pack(left) != pack(right)
+        self.class(left).pack != self.class(right).pack && is_same(one, other, &self.classes)
     }
 
     /// The verdict about a member that says nothing itself. What a sibling said first counts, so that no later one

@@ -3,7 +3,7 @@
 #[path = "../../fields/tests/walk/mod.rs"]
 mod walk;
 
-use obelus_fields::{Fields, GENERIC, ObjectType, PackFile, Profile};
+use obelus_fields::{Fields, GENERIC, ObjectType, PackFile, Place, Profile, Verdict};
 use obelus_stripe::STRIPE;
 use walk::{Order, run_examples};
 
@@ -113,4 +113,16 @@ fn identifiers_show_types() {
     assert!(fields.is_object_id(format!("cs_test_a1{}", "b".repeat(56)).as_bytes()));
     assert!(!fields.is_object_id(b"pi_3MtwBwLkdIwHu7ix28a3tqPa_secret_example"));
     assert!(!fields.is_object_id(b"sub_12025550143000"));
+}
+
+#[test]
+fn what_only_says_which_pack_it_is_is_not_waited_for() {
+    let fields = fields(Profile::Balanced);
+    let around = fields.container(b"billing_address", fields.name(b"billing_address"));
+    let place = Place { parent: around.mask(), ..Place::default() };
+    let verdict = fields.verdict(fields.name(b"city"), &place);
+    let Verdict::Redact(class) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(fields.class(class).rule_id, "generic/postal-address");
+    // Whether a bank's number stays is worth waiting for.
+    assert_eq!(fields.verdict(fields.name(b"routing_number"), &place), Verdict::Undecided);
 }
