@@ -61,6 +61,13 @@ impl Name {
         self.ids == 0 && self.mask == 0
     }
 
+    /// Whether the name alone says nothing of its value, and the value nothing of anything else. What holds below a
+    /// subtree may say more.
+    #[inline]
+    pub fn is_silent(self) -> bool {
+        self.mask & (ACTS | NOTED | ASKS) == 0
+    }
+
     /// Whether siblings can say what the member holds; see [`Fields::tell`].
     #[inline]
     pub fn asks(self) -> bool {

@@ -90,7 +90,7 @@ impl Table {
     }
 
     /// The same of the spelling at `range` of a text.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_in(&self, text: &[u8], range: Range<usize>) -> (u16, u64) {
         let raw = &text[range.clone()];
         if raw.len().wrapping_sub(1) >= self.len_max {
@@ -100,7 +100,7 @@ impl Table {
         self.find_ends(raw, ends)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_ends(&self, raw: &[u8], ends: Ends) -> (u16, u64) {
         let hash = ends.hash(raw.len());
         let at = self.first_slot(hash);

@@ -19,6 +19,7 @@ use crate::lexeme::{Bracket, Hits, Part, Scalar, StringFlags, Visitor};
 use crate::lexer::{Lexer, Mode, Progress, State, Wants};
 use crate::scalar::{Verdict, is_delimiter, look, quick};
 use crate::string::{cut, escape_flags};
+use std::ops::Range;
 
 /// How much is validated as UTF-8 at a time: it should still be in the first cache when it is scanned.
 const VALIDATE_BYTES: usize = 16 << 10;
@@ -182,31 +183,33 @@ impl<'r, V: Visitor> Run<'r, V> {
         };
         while let Some(bit) = take_first(&mut events) {
             let mut bit = bit;
-            look_again(self.visitor, &mut marks);
             if !state.is_in_string() {
                 if text[bit] == b'"' && state.takes_string() {
-                    // Most events are those of names and strings in containers.
+                    // Most events are those of names and strings in containers, and mostly the other end is in the
+                    // same block.
+                    look_again(self.visitor, &mut marks);
+                    if let Some(close) = take_good(&mut events, bad) {
+                        state = self.string_in_block(state, bit..close, &marks, base)?;
+                        state = self.skip_sign(state, text, &mut events);
+                        continue;
+                    }
                     self.before_name = state;
                     state = self.open_string(state.opened(), base + bit);
                 } else {
-                    let step = self.step(state, text[bit], base + bit);
+                    let step = self.step(state, text, base, bit);
                     state = self.next(state, step)?;
                     if !state.is_in_string() {
                         state = self.skip_sign(state, text, &mut events);
                         continue;
                     }
                 }
-                // Mostly the other end of the string is in the same block.
                 match take_first(&mut events) {
                     Some(next) => bit = next,
                     None => break,
                 }
             }
-            let seen = live_bits(bit) & !live_bits(self.open_at.saturating_sub(base));
-            if marks.any & seen != 0 {
-                self.flags |= marks.within(seen);
-                self.note_hits(marks.candidate & seen, base);
-            }
+            look_again(self.visitor, &mut marks);
+            self.see(&marks, live_bits(bit), base);
             let step = if bad >> bit & 1 == 1 {
                 Err(bad_in_string(block.escaped >> bit & 1 == 1, base + bit))
             } else if state == State::InName {
@@ -220,11 +223,53 @@ impl<'r, V: Visitor> Run<'r, V> {
         self.lexer.state = state;
         if state.is_in_string() {
             look_again(self.visitor, &mut marks);
-            let seen = live & !live_bits(self.open_at.saturating_sub(base));
+            self.see(&marks, live, base);
+        }
+        Ok(())
+    }
+
+    /// Adds what a block holds of the open string, as far as `upto` says.
+    #[inline(always)]
+    fn see(&mut self, marks: &Marks, upto: u64, base: usize) {
+        let seen = upto & !live_bits(self.open_at.saturating_sub(base));
+        if marks.any & seen != 0 {
             self.flags |= marks.within(seen);
             self.note_hits(marks.candidate & seen, base);
         }
-        Ok(())
+    }
+
+    /// A name or string value in a container with both quotation marks in one block, and nothing bad in between.
+    #[inline(always)]
+    fn string_in_block(
+        &mut self,
+        state: State,
+        quotes: Range<usize>,
+        marks: &Marks,
+        base: usize,
+    ) -> Step<V::Stop> {
+        let body = base + quotes.start + 1..base + quotes.end;
+        let seen = (1u64 << quotes.end) - (2u64 << quotes.start);
+        self.hits_len = 0;
+        let flags = match marks.any & seen {
+            0 => StringFlags::default(),
+            _ => {
+                self.note_hits(marks.candidate & seen, base);
+                marks.within(seen)
+            }
+        };
+        let hits = Hits(self.hits.get(..self.hits_len));
+        let begin = body.start - 1;
+        let (told, behind) = match state {
+            State::FirstName | State::Name => (self.visitor.name(body, flags, hits), State::Colon),
+            _ => {
+                let told = self.visitor.string(body, Part::Whole, flags, hits);
+                (told.map(|_| ()), State::Comma)
+            }
+        };
+        match told {
+            Ok(()) => Ok(behind),
+            Err(stop) => Err(Halt::Stop(stop, begin)),
+        }
     }
 
     /// Where `\u` stands inside strings, and what may not stand there.
@@ -296,7 +341,8 @@ impl<'r, V: Visitor> Run<'r, V> {
 
     /// What stands outside strings: the mark that opens one, a structural byte, or the beginning of anything else.
     #[inline(always)]
-    fn step(&mut self, state: State, byte: u8, at: usize) -> Step<V::Stop> {
+    fn step(&mut self, state: State, text: &[u8; 64 + SPAN], base: usize, bit: usize) -> Step<V::Stop> {
+        let (byte, at) = (text[bit], base + bit);
         match (state, byte) {
             (State::Colon, b':') => Ok(State::Value),
             (State::Comma, b',') => Ok(if self.lexer.in_array { State::Value } else { State::Name }),
@@ -564,6 +610,17 @@ fn take_first(bits: &mut u64) -> Option<usize> {
     let bit = (*bits != 0).then_some(bits.trailing_zeros() as usize);
     *bits &= bits.wrapping_sub(1);
     bit
+}
+
+/// Takes the first bit out of `bits`, unless it is one of `bad`.
+#[inline(always)]
+fn take_good(bits: &mut u64, bad: u64) -> Option<usize> {
+    let bit = bits.trailing_zeros() as usize;
+    if *bits == 0 || bad >> bit & 1 == 1 {
+        return None;
+    }
+    *bits &= *bits - 1;
+    Some(bit)
 }
 
 /// What is wrong at a byte inside a string.

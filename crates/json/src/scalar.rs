@@ -36,13 +36,30 @@ pub(crate) fn quick(rest: &[u8]) -> Option<(Scalar, usize)> {
     let (kind, len) = match rest {
         [b'n', b'u', b'l', b'l', ..] | [b't', b'r', b'u', b'e', ..] => (Scalar::Literal, 4),
         [b'f', b'a', b'l', b's', b'e', ..] => (Scalar::Literal, 5),
-        [b'1'..=b'9', digits @ ..] => {
-            (Scalar::Number, 1 + digits.iter().take_while(|byte| byte.is_ascii_digit()).count())
-        }
+        [b'1'..=b'9', ..] => (Scalar::Number, digits(rest)),
         [b'0', ..] => (Scalar::Number, 1),
         _ => return None,
     };
     (rest.len() > len && is_delimiter(rest[len])).then_some((kind, len))
+}
+
+/// How many digits a text begins with.
+#[inline(always)]
+fn digits(text: &[u8]) -> usize {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    /// Added to 0 to 9 this leaves the upper bit clear, to more it does not.
+    const TO_TEN: u64 = 0x7676_7676_7676_7676;
+    let mut len = 0;
+    while let Some(chunk) = text[len..].first_chunk() {
+        let word = u64::from_le_bytes(*chunk) ^ ZEROS;
+        let others = (((word & LOW) + TO_TEN) | word) & !LOW;
+        if others != 0 {
+            return len + others.trailing_zeros() as usize / 8;
+        }
+        len += chunk.len();
+    }
+    len + text[len..].iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Looks at a run of scalar bytes.
@@ -107,4 +124,22 @@ fn number(text: &[u8]) -> Verdict {
 /// A digit is missing at `at`.
 fn missing(text: &[u8], at: usize) -> Verdict {
     if at >= text.len() { Verdict::Begun } else { Verdict::Wrong(SyntaxKind::InvalidNumber, at) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_counted_whatever_follows() {
+        for count in 0..40 {
+            for byte in 0..=u8::MAX {
+                let mut text = b"1234567890".repeat(4)[..count].to_vec();
+                assert_eq!(digits(&text), count);
+                text.push(byte);
+                text.extend_from_slice(b",\n  \"next\": 1");
+                assert_eq!(digits(&text), count + usize::from(byte.is_ascii_digit()), "{count} {byte}");
+            }
+        }
+    }
 }

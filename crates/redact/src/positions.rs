@@ -37,6 +37,14 @@ pub(crate) struct Spot {
     pub(crate) reading: Reading,
 }
 
+impl Spot {
+    /// Whether places below it may be read otherwise.
+    #[inline]
+    pub(crate) fn is_special(self) -> bool {
+        self.node != 0
+    }
+}
+
 impl Positions {
     /// Adds a place, with everything below it. Nothing if the path is none.
     pub(crate) fn add(&mut self, path: &str, reading: Reading) -> Result<(), BuildError> {

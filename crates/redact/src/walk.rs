@@ -4,7 +4,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::finding::Span;
-use crate::level::{Level, Scratch, Source, State};
+use crate::level::{Level, Scratch, Source, State, Value};
 use crate::out::{Out, Refused};
 use crate::positions::{Reading, Spot};
 use crate::redactor::Compiled;
@@ -166,9 +166,13 @@ impl Walk<'_, '_> {
 
     /// The name being read may hold findings: replaces them. Names are always labelled, with a number from the
     /// object's second on, so that two replaced names never become one.
+    #[inline(never)]
     fn scan_name(&mut self, body: &Range<usize>, flags: StringFlags, hits: Hits<'_>) -> Result<(), Stop> {
         let name = &self.buf[body.clone()];
         let Scratch { view, matches, bytes, shown, .. } = &mut *self.scratch;
+        if !flags.contains(StringFlags::ESCAPE) && !shown.may_match(name) {
+            return Ok(());
+        }
         matches.clear();
         let carried = shown.known();
         match hits.all() {
@@ -245,6 +249,108 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// Whether nothing waits that a lexeme could settle.
+    #[inline(always)]
+    fn is_quiet(&self) -> bool {
+        self.state.waiting.is_empty()
+    }
+
+    /// Whether the current value says nothing and its name says nothing of it, so that only the detectors could mind it.
+    #[inline(always)]
+    fn stays_unread(&self) -> bool {
+        let Some(top) = self.state.frames.top() else { return false };
+        let name = if top.is_array { top.name } else { self.state.member };
+        self.is_quiet()
+            && matches!(self.state.value, Value::None)
+            && name.is_silent()
+            && top.subtree.is_none()
+    }
+
+    /// Whether a number is too small for a card's, and is none that the document has shown.
+    #[inline(always)]
+    fn is_small_number(&self, span: &Range<usize>) -> bool {
+        let text = &self.buf[span.clone()];
+        !may_be_card(text) && self.scratch.shown.known().is_none_or(|known| known.whole(text).is_none())
+    }
+
+    /// How the value of a member is read.
+    #[inline(always)]
+    fn spot_of(&self, name: &[u8]) -> Spot {
+        let around = self.state.frames.spot();
+        if around.is_special() { self.compiled.positions.member(around, name) } else { around }
+    }
+
+    /// Notes the member that begins. `body` says where its name stands, and whether it has escapes there.
+    #[inline(always)]
+    fn begin_member(&mut self, name: Name, spot: Spot, body: (Range<usize>, bool)) {
+        self.state.member_spot = spot;
+        self.state.member = name;
+        self.state.member_body = Some(body);
+        if let Some(top) = self.state.frames.top_mut() {
+            top.seen |= name.mask();
+        }
+    }
+
+    /// A name of any kind.
+    #[inline(never)]
+    fn any_name(&mut self, body: Range<usize>, flags: StringFlags, hits: Hits<'_>) -> Result<(), Stop> {
+        // First what is due before the name: a run that ended there would have done it.
+        self.check_age(body.start.saturating_sub(1))?;
+        self.hold_limit(body.start.saturating_sub(1), body.len())?;
+        self.check_age(body.end)?;
+        self.state.frames.begin_member();
+        let seen = self.state.frames.top().map_or(0, |top| top.seen);
+        let escaped = flags.contains(StringFlags::ESCAPE);
+        let raw = &self.buf[body.clone()];
+        if escaped {
+            self.scratch.view.read(raw, StringFlags::ESCAPE, false);
+        }
+        let text = if escaped { self.scratch.view.decoded(raw) } else { raw };
+        let name = match escaped {
+            true => self.compiled.fields.name(text),
+            false => self.compiled.fields.name_in(self.buf, body.clone()),
+        };
+        let spot = self.spot_of(text);
+        self.begin_member(name, spot, (body.clone(), escaped));
+        if name.is_none() && !flags.is_empty() {
+            self.scan_name(&body, flags, hits)?;
+        }
+        if self.state.frames.top().is_some_and(|top| top.waiting > 0 && name.mask() & !seen != 0) {
+            self.settle_frame(self.state.frames.depth() - 1, false)?;
+        }
+        self.scratch.shown.end_lexeme(self.nesting);
+        Ok(())
+    }
+
+    /// A string value of any kind, or a part of it.
+    #[inline(never)]
+    fn any_string(
+        &mut self,
+        body: Range<usize>,
+        part: Part,
+        flags: StringFlags,
+        hits: Hits<'_>,
+    ) -> Result<usize, Stop> {
+        let open = matches!(part, Part::First | Part::Middle);
+        let need = self.string_value(body, open, flags, hits)?;
+        if !open {
+            self.scratch.shown.end_lexeme(self.nesting);
+        }
+        Ok(need)
+    }
+
+    /// A scalar of any kind.
+    #[inline(never)]
+    fn any_scalar(&mut self, kind: Scalar, span: Range<usize>) -> Result<(), Stop> {
+        self.state.frames.begin_value();
+        match kind {
+            Scalar::Literal => self.check_age(span.end)?,
+            Scalar::Number => self.number(span)?,
+        }
+        self.scratch.shown.end_lexeme(self.nesting);
+        Ok(())
+    }
+
     fn hold_limit(&self, start: usize, len: usize) -> Result<(), Stop> {
         if len > self.compiled.limits.hold_bytes_max {
             return Err(Stop::Error(Error::new(ErrorKind::Hold, self.source.start(start))));
@@ -271,8 +377,7 @@ impl Walk<'_, '_> {
             _ => None,
         };
         let text = &self.buf[span.clone()];
-        let may_be_card = text.len() >= 12 || text.iter().any(|byte| matches!(byte, b'e' | b'E'));
-        let card = if may_be_card { self.compiled.detectors.number(text) } else { None };
+        let card = if may_be_card(text) { self.compiled.detectors.number(text) } else { None };
         let rule = match card {
             None => self.carried_number(verdict, &span)?,
             card => card,
@@ -455,46 +560,25 @@ impl Visitor for Walk<'_, '_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&mut self, body: Range<usize>, flags: StringFlags, hits: Hits<'_>) -> Result<(), Stop> {
-        // First what is due before the name: a run that ended there would have done it.
-        if !self.state.waiting.is_empty() {
-            self.check_age(body.start.saturating_sub(1))?;
-        }
-        self.hold_limit(body.start.saturating_sub(1), body.len())?;
-        if !self.state.waiting.is_empty() {
-            self.check_age(body.end)?;
+        let escaped = flags.contains(StringFlags::ESCAPE);
+        if escaped || !self.is_quiet() || body.len() > self.compiled.limits.hold_bytes_max {
+            return self.any_name(body, flags, hits);
         }
         self.state.frames.begin_member();
-        let escaped = flags.contains(StringFlags::ESCAPE);
-        let raw = &self.buf[body.clone()];
-        if escaped {
-            self.scratch.view.read(raw, StringFlags::ESCAPE, false);
-        }
-        let text = if escaped { self.scratch.view.decoded(raw) } else { raw };
-        let name = match escaped {
-            true => self.compiled.fields.name(text),
-            false => self.compiled.fields.name_in(self.buf, body.clone()),
-        };
-        self.state.member_spot = self.compiled.positions.member(self.state.frames.spot(), text);
-        self.state.member = name;
-        self.state.member_body = Some((body.clone(), escaped));
+        let name = self.compiled.fields.name_in(self.buf, body.clone());
+        let spot = self.spot_of(&self.buf[body.clone()]);
+        self.begin_member(name, spot, (body.clone(), false));
         // A name that a rule spells out holds nothing.
-        if name.is_none() && !flags.is_empty() && (escaped || self.scratch.shown.may_match(raw)) {
+        if name.is_none() && !flags.is_empty() {
             self.scan_name(&body, flags, hits)?;
-        }
-        if let Some(top) = self.state.frames.top_mut() {
-            let news = name.mask() & !top.seen;
-            top.seen |= news;
-            if top.waiting > 0 && news != 0 {
-                self.settle_frame(self.state.frames.depth() - 1, false)?;
-            }
         }
         self.scratch.shown.end_lexeme(self.nesting);
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(
         &mut self,
         body: Range<usize>,
@@ -502,21 +586,27 @@ impl Visitor for Walk<'_, '_> {
         flags: StringFlags,
         hits: Hits<'_>,
     ) -> Result<usize, Stop> {
-        let open = matches!(part, Part::First | Part::Middle);
-        let need = self.string_value(body, open, flags, hits)?;
-        if !open {
-            self.scratch.shown.end_lexeme(self.nesting);
+        if part == Part::Whole && flags.is_empty() && self.stays_unread() {
+            // Without an escape JSON begins with its bracket or with a space.
+            if !matches!(self.buf.get(body.start), Some(b'{' | b'[' | b' ' | b'\t' | b'\n' | b'\r')) {
+                self.state.frames.begin_value();
+                self.scratch.shown.end_lexeme(self.nesting);
+                return Ok(body.end);
+            }
         }
-        Ok(need)
+        self.any_string(body, part, flags, hits)
     }
 
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self, kind: Scalar, span: Range<usize>) -> Result<(), Stop> {
-        self.state.frames.begin_value();
-        match kind {
-            Scalar::Literal => self.check_age(span.end)?,
-            Scalar::Number => self.number(span)?,
+        let is_skipped = match kind {
+            Scalar::Literal => self.is_quiet(),
+            Scalar::Number => self.stays_unread() && self.is_small_number(&span),
+        };
+        if !is_skipped {
+            return self.any_scalar(kind, span);
         }
+        self.state.frames.begin_value();
         self.scratch.shown.end_lexeme(self.nesting);
         Ok(())
     }
@@ -529,6 +619,12 @@ impl Visitor for Walk<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether a number may be that of a card.
+#[inline(always)]
+fn may_be_card(text: &[u8]) -> bool {
+    text.len() >= 12 || text.iter().any(|byte| matches!(byte, b'e' | b'E'))
 }
 
 /// Decodes `body` into `text`, from the beginning of both.
