@@ -4,8 +4,63 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment in UTC, to the microsecond. Shown as RFC 3339 writes it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Utc(Duration);
+
+impl Utc {
+    /// So many microseconds since 1970.
+    pub fn from_micros(micros: u64) -> Utc {
+        Utc(Duration::from_micros(micros))
+    }
+
+    /// Microseconds since 1970.
+    pub fn as_micros(self) -> u64 {
+        u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Reads what RFC 3339 writes for a moment in UTC, or its beginning: at least the date. Digits behind the sixth of
+    /// a second do not count.
+    pub fn parse(text: &str) -> Option<Utc> {
+        let text = text.strip_suffix('Z').unwrap_or(text).as_bytes();
+        let form = b"0000-00-00T00:00:00.";
+        let fits = |(sign, wanted): (&u8, &u8)| match wanted {
+            b'0' => sign.is_ascii_digit(),
+            wanted => sign == wanted,
+        };
+        if !text.iter().zip(form).all(fits) || ![10, 16, 19].contains(&text.len()) && text.len() <= form.len()
+        {
+            return None;
+        }
+        let number = |from: usize, to: usize| {
+            let digits = text.get(from..to).unwrap_or_default().iter();
+            digits.fold(0, |number: u64, digit| number * 10 + u64::from(digit.wrapping_sub(b'0')))
+        };
+        let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+        let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+        let digits = text.get(form.len()..).unwrap_or_default();
+        if digits.iter().any(|digit| !digit.is_ascii_digit()) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let day = day_since_1970(year, month, day)?;
+        let micros = (0..6)
+            .fold(0, |micros, at| micros * 10 + digits.get(at).map_or(0, |digit| u64::from(digit - b'0')));
+        let seconds = day * 86_400 + hour * 3600 + minute * 60 + second;
+        Some(Utc(Duration::from_secs(seconds) + Duration::from_micros(micros)))
+    }
+}
+
+/// The day of a civil date, if there is such a date and it is not before 1970.
+fn day_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+    if year < 1970 || !(1..=12).contains(&month) {
+        return None;
+    }
+    let year_from_march = year - u64::from(month <= 2);
+    let (era, year_of_era) = (year_from_march / 400, year_from_march % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let found = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    (date(found) == (year, month, day)).then_some(found)
+}
 
 impl From<SystemTime> for Utc {
     /// A clock that stands before 1970 is taken to stand at its beginning.
@@ -51,7 +106,39 @@ mod tests {
             (1_735_689_599, "2024-12-31T23:59:59.000000Z"),
             (4_107_542_400, "2100-03-01T00:00:00.000000Z"),
         ] {
-            assert_eq!(Utc(Duration::from_secs(seconds)).to_string(), wanted);
+            let moment = Utc(Duration::from_secs(seconds));
+            assert_eq!(moment.to_string(), wanted);
+            assert_eq!(Utc::parse(wanted), Some(moment));
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_from_its_beginning_and_nothing_else_is() {
+        for (text, micros) in [
+            ("2024-02-29", 1_709_164_800_000_000),
+            ("2024-02-29T12:34", 1_709_210_040_000_000),
+            ("2024-02-29T12:34:56Z", 1_709_210_096_000_000),
+            ("2024-02-29T12:34:56.5Z", 1_709_210_096_500_000),
+            ("2024-02-29T12:34:56.1234567Z", 1_709_210_096_123_456),
+        ] {
+            assert_eq!(Utc::parse(text).map(Utc::as_micros), Some(micros), "{text}");
+            assert_eq!(Utc::from_micros(micros).as_micros(), micros);
+        }
+        for text in [
+            "",
+            "2024",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-00-10",
+            "2024-01-00",
+            "1969-12-31",
+            "2024-01-01T24:00",
+            "2024-01-01 00:00",
+            "2024-01-01T00:00:00+01:00",
+            "2024-01-01T00:00:00.",
+            "2024-01-01T00:00:0",
+        ] {
+            assert_eq!(Utc::parse(text), None, "{text}");
         }
     }
 }

@@ -301,6 +301,8 @@ pub(crate) enum AuditCommand {
     Verify(VerifyArgs),
     /// List records as a timeline; they are not checked
     Show(ShowArgs),
+    /// Pair records of calls with Stripe's own events; exit with 3 if they contradict each other
+    Reconcile(ReconcileArgs),
     /// Sign with a new key from now on and write the public key to standard output; the sidecar must not be running
     RotateKey(ConfigArgs),
 }
@@ -346,6 +348,31 @@ pub(crate) struct ShowArgs {
     /// The records as they stand there
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReconcileArgs {
+    /// A file of records, or a folder of which every file that ends in .jsonl is one; without any, where the configuration
+    /// has them
+    #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath, conflicts_with = "config")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Events as Stripe lists them: one a line, a list, or pages; snapshots or thin events; a folder of such files, or `-`
+    #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) events: Vec<PathBuf>,
+    /// The events are complete from then on: a time before now, such as 30d, or a moment in UTC. Without it, from the first
+    #[arg(long, value_name = "TIME", value_parser = crate::timeline::since)]
+    pub(crate) since: Option<String>,
+    /// The events are complete up to then. Without it, up to the last; calls behind that are not judged
+    #[arg(long, value_name = "TIME", value_parser = crate::timeline::since)]
+    pub(crate) until: Option<String>,
+    /// How far the clocks may be apart where object and time alone show what belongs together
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::keys::duration)]
+    pub(crate) window: Duration,
+    /// One JSON object a line: each fault, and last the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]

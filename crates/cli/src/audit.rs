@@ -4,6 +4,7 @@ use crate::args::{AuditCommand, ConfigArgs, VerifyArgs};
 use crate::failure::{Failure, Outcome};
 use crate::input::display_name;
 use crate::manual::write_out;
+use crate::reconcile;
 use crate::report::{self, Progress};
 use crate::timeline;
 use indicatif::HumanBytes;
@@ -18,6 +19,7 @@ pub(crate) fn run(command: &AuditCommand) -> Result<Outcome, Failure> {
     match command {
         AuditCommand::Verify(args) => verify(args),
         AuditCommand::Show(args) => timeline::run(args),
+        AuditCommand::Reconcile(args) => reconcile::run(args),
         AuditCommand::RotateKey(args) => rotate_key(args),
     }
 }

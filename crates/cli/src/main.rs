@@ -17,9 +17,12 @@ mod promises;
 
 mod audit;
 mod demo;
+mod exported;
 mod keys;
 mod policy;
+mod reconcile;
 mod serve;
+mod shown;
 mod timeline;
 
 mod choice;

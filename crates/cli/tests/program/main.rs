@@ -5,6 +5,7 @@ mod demo;
 mod explain;
 mod forms;
 mod policy;
+mod reconcile;
 mod redact;
 mod scan;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]

@@ -1,0 +1,255 @@
+//! `obelus audit reconcile`: do records and Stripe's events tell the same story?
+
+use crate::args::ReconcileArgs;
+use crate::audit::unreadable;
+use crate::exported;
+use crate::failure::{Failure, Outcome};
+use crate::output::Output;
+use crate::shown::shown;
+use obelus_audit::{Files, Utc};
+use obelus_proxy::Config;
+use obelus_reconcile::{CallFault, Calls, Counts, Pairing, Reconciled, Settings, Write};
+use serde_json::{Map, Value, json};
+use std::env;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+/// How many types of events outside of the gateway are told to people.
+const TYPES_TOLD: usize = 8;
+/// What of a call's record is told with a fault.
+const TOLD: [&str; 11] = [
+    "seq",
+    "time",
+    "request_id",
+    "actor",
+    "tool",
+    "operation",
+    "stripe_objects",
+    "amount_minor",
+    "currency",
+    "account",
+    "livemode",
+];
+
+/// Pairs, and tells what does not fit.
+pub(crate) fn run(args: &ReconcileArgs) -> Result<Outcome, Failure> {
+    let paths = if args.paths.is_empty() { configured(args)? } else { args.paths.clone() };
+    let files = Files::open(&paths).map_err(|error| unreadable(&error))?;
+    let mut calls = Calls::new();
+    let mut is_right = true;
+    files
+        .records(|line| {
+            is_right = calls.record(line).is_ok();
+            is_right
+        })
+        .map_err(|error| unreadable(&error))?;
+    if !is_right {
+        return Err(Failure::data("a line is no record: look with `obelus audit verify`"));
+    }
+    let moment = |text: &Option<String>| text.as_deref().and_then(Utc::parse);
+    let settings = Settings { since: moment(&args.since), until: moment(&args.until), window: args.window };
+    let mut pairing = Pairing::new(calls, settings);
+    exported::read(&args.events, |event| pairing.event(event))?;
+    let found = pairing.finish();
+    let mut output = Output::stdout()?;
+    let mut written = tell(&files, &found, args.json, &mut output)?;
+    written = written.and_then(|()| output.flush());
+    if let Err(error) = written
+        && let Some(failure) = output.failure(&error)
+    {
+        return Err(failure);
+    }
+    Ok(if found.has_fault() { Outcome::Found } else { Outcome::Done })
+}
+
+/// The folder in which the sidecar of the configuration writes its records.
+fn configured(args: &ReconcileArgs) -> Result<Vec<PathBuf>, Failure> {
+    let env = |name: &str| env::var_os(name);
+    let config =
+        Config::read(args.config.config.as_deref(), &env).map_err(|error| Failure::config(&error))?;
+    let folder = config.audit.path.parent().map(PathBuf::from);
+    Ok(vec![folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| PathBuf::from("."))])
+}
+
+/// Writes faults of calls with their records, then writes around the gateway, then the summary.
+fn tell(
+    files: &Files,
+    found: &Reconciled,
+    is_json: bool,
+    output: &mut Output,
+) -> Result<io::Result<()>, Failure> {
+    let mut faults = found.calls.iter().peekable();
+    let mut result = Ok(());
+    if faults.peek().is_some() {
+        let read = files.records(|line| {
+            let Some((wanted, _)) = faults.peek() else { return false };
+            // Only the lines that are told are taken apart.
+            if !line.starts_with(format!("{{\"seq\":{wanted},").as_bytes()) {
+                return true;
+            }
+            let record: Value = serde_json::from_slice(line).unwrap_or_default();
+            let wanted = *wanted;
+            while let Some((_, fault)) = faults.next_if(|(seq, _)| *seq == wanted) {
+                result = match is_json {
+                    true => writeln!(output, "{}", call_json(&record, fault)),
+                    false => writeln!(output, "{}", call_words(&record, fault)),
+                };
+            }
+            result.is_ok()
+        });
+        read.map_err(|error| unreadable(&error))?;
+    }
+    for write in &found.writes {
+        result = result.and_then(|()| match is_json {
+            true => writeln!(output, "{}", write_json(write)),
+            false => writeln!(output, "{}", write_words(write)),
+        });
+    }
+    result = result.and_then(|()| match is_json {
+        true => writeln!(output, "{}", summary_json(found)),
+        false => output.write_all(summary_words(found).as_bytes()),
+    });
+    Ok(result)
+}
+
+fn call_json(record: &Value, fault: &CallFault) -> Value {
+    let mut line = Map::new();
+    match fault {
+        CallFault::NoEvent => {
+            line.insert("finding".to_owned(), "call_without_event".into());
+        }
+        CallFault::Mismatch { what, event, amounts } => {
+            line.insert("finding".to_owned(), "mismatch".into());
+            line.insert("what".to_owned(), json!(what));
+            line.insert("event".to_owned(), json!(event));
+            if let Some((_, seen)) = amounts {
+                line.insert("event_amount_minor".to_owned(), json!(seen));
+            }
+        }
+    }
+    for name in TOLD {
+        if let Some(value) = record.get(name) {
+            line.insert(name.to_owned(), value.clone());
+        }
+    }
+    Value::Object(line)
+}
+
+fn write_json(write: &Write) -> Value {
+    let mut line = json!({"finding": "write_without_call"});
+    if let (Some(line), Value::Object(members)) = (line.as_object_mut(), json!(write)) {
+        line.extend(members);
+    }
+    line
+}
+
+fn summary_json(found: &Reconciled) -> Value {
+    let span = found.events_span.map(|(first, last)| [first.to_string(), last.to_string()]);
+    json!({
+        "finding": "summary",
+        "verdict": if found.has_fault() { "fault" } else { "right" },
+        "counts": found.counts,
+        "outside": found.outside,
+        "events_span": span,
+    })
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(|text| shown(text).into_owned())
+}
+
+fn money(amount: Option<u64>, currency: Option<String>) -> Option<String> {
+    let amount = amount?;
+    Some(currency.map_or(amount.to_string(), |currency| format!("{amount} {currency}")))
+}
+
+fn join(words: impl IntoIterator<Item = Option<String>>) -> String {
+    words.into_iter().flatten().collect::<Vec<String>>().join("  ")
+}
+
+fn call_words(record: &Value, fault: &CallFault) -> String {
+    let what = match fault {
+        CallFault::NoEvent => "call without event".to_owned(),
+        CallFault::Mismatch { what, amounts, event } => {
+            let what = json!(what);
+            let amounts = amounts.map(|(_, seen)| format!(": the event says {seen}")).unwrap_or_default();
+            let event = event.as_deref().map(|event| format!(" ({event})")).unwrap_or_default();
+            format!("other {}{amounts}{event}", what.as_str().unwrap_or_default())
+        }
+    };
+    let objects = record["stripe_objects"].as_array().into_iter().flatten();
+    let objects: Vec<String> = objects.filter_map(text).collect();
+    join([
+        text(&record["time"]),
+        Some(format!("FAULT {what}")),
+        record["seq"].as_u64().map(|seq| format!("record {seq}")),
+        text(&record["operation"]),
+        money(record["amount_minor"].as_u64(), text(&record["currency"])),
+        (!objects.is_empty()).then(|| objects.join(", ")),
+        text(&record["actor"]["key"]).map(|key| format!("key {key}")),
+        text(&record["request_id"]).map(|id| format!("request {id}")),
+    ])
+}
+
+fn write_words(write: &Write) -> String {
+    let likely = write.likely_operation.as_ref().map(|operation| format!("looks like {operation}"));
+    join([
+        Some(write.created.to_string()),
+        Some("FAULT write without a call".to_owned()),
+        Some(write.kind.clone()),
+        likely,
+        money(write.amount_minor, write.currency.clone()),
+        write.object.clone(),
+        write.account.as_ref().map(|account| format!("account {account}")),
+        write.request.as_ref().map(|id| format!("Stripe's request {id}")),
+        write.event.as_ref().map(|id| format!("event {id}")),
+        write.refused_seq.map(|seq| format!("refused by record {seq}")),
+    ])
+}
+
+fn summary_words(found: &Reconciled) -> String {
+    let Counts { records, calls, events, .. } = found.counts;
+    let mut text = match found.events_span {
+        Some((first, last)) => {
+            format!("{records} records with {calls} calls, {events} events from {first} to {last}\n")
+        }
+        None => format!("{records} records with {calls} calls, no event\n"),
+    };
+    let counts = &found.counts;
+    let rows = [
+        (counts.matched, "calls with their events"),
+        (counts.repeated, "calls that repeat one of these, under the same idempotency key"),
+        (counts.without_event, "calls without an event: FAULT"),
+        (counts.writes_without_call, "writes at Stripe without a call: FAULT"),
+        (counts.mismatches, "differences between a call and its event: FAULT"),
+        (
+            counts.not_done,
+            "calls whose end is not recorded and which have no event: not done, as far as events tell",
+        ),
+        (counts.failed, "calls that Stripe refused"),
+        (counts.kept_back, "calls that did not go out"),
+        (counts.no_event_known, "calls of which no event is known: they read, or make none"),
+        (counts.unchanged, "changes without an event: one that changes nothing makes none"),
+        (
+            counts.calls_not_judged,
+            "calls outside the time or mode of the events: not judged, see --since and --until",
+        ),
+        (counts.events_not_judged, "events before the records, or outside the time asked for: not judged"),
+        (counts.folded, "events that came along with another of the same call"),
+        (counts.follow_ups, "later events of what calls have made"),
+        (counts.outside, "events that nobody asked for by the API: the dashboard, or Stripe itself"),
+        (counts.duplicates, "events that stand there more than once"),
+    ];
+    for (count, what) in rows.iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!("{count:>10}  {what}\n"));
+    }
+    let mut types: Vec<(&String, &u64)> = found.outside.iter().collect();
+    types.sort_by_key(|(name, count)| (u64::MAX - **count, (*name).clone()));
+    for (name, count) in types.iter().take(TYPES_TOLD) {
+        text.push_str(&format!("{:>12}{count:>8}  {name}\n", ""));
+    }
+    if types.len() > TYPES_TOLD {
+        text.push_str(&format!("{:>22}and {} other types\n", "", types.len() - TYPES_TOLD));
+    }
+    text
+}

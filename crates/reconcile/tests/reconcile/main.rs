@@ -1,0 +1,5 @@
+//! Pairing over generated months of traffic.
+#![forbid(unsafe_code)]
+
+mod pairs;
+mod traffic;
