@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::line;
 use crate::note::Note;
-use crate::segment::{Chain, Start, number};
+use crate::segment::{Chain, Start, folder, list_finished, number};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
@@ -65,6 +65,20 @@ impl Files {
         }
         let path = paths.first().cloned().unwrap_or_default();
         Err(Error::Io(path, "list the files", std::io::Error::other("they change all the time")))
+    }
+
+    /// Opens the log that is written to `path`, with its finished segments and checkpoints.
+    ///
+    /// # Errors
+    /// As for [`open`](Files::open).
+    pub fn of_log(path: &Path) -> Result<Files, Error> {
+        let listing = || Error::io(folder(path), "list the files of the audit");
+        let mut paths = list_finished(path).map_err(listing())?;
+        // Between two files there is none with the log's own name.
+        if paths.is_empty() || path.exists() {
+            paths.push(path.to_owned());
+        }
+        Files::open(&paths)
     }
 
     /// How long they are together, in bytes.

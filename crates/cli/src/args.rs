@@ -40,6 +40,8 @@ pub(crate) enum Command {
     /// Check and show the records of the sidecar
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Review how the sidecar is set up: credentials, tools, routing, virtual keys, guardrails, records
+    Posture(PostureArgs),
     /// About the configuration of the sidecar
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -181,6 +183,30 @@ pub(crate) struct ConfigArgs {
     /// The configuration file, `obelus.yaml`; without one, everything has its default
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PostureArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// From which severity on a finding makes the exit code 3
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t)]
+    pub(crate) fail_on: SeverityArg,
+    /// One JSON object a line: each finding, and last the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a SARIF file as well, for tools that show findings beside code
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sarif: Option<PathBuf>,
+}
+
+/// Values of `--fail-on`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum SeverityArg {
+    Note,
+    Warning,
+    #[default]
+    Error,
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,7 +20,9 @@ mod demo;
 mod exported;
 mod keys;
 mod policy;
+mod posture;
 mod reconcile;
+mod sarif;
 mod serve;
 mod shown;
 mod timeline;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Audit(command) => audit::run(&command),
+        Command::Posture(args) => posture::run(&args),
         Command::Config(command) => serve::config(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => manual::completions(shell),

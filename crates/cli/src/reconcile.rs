@@ -4,6 +4,7 @@ use crate::args::ReconcileArgs;
 use crate::audit::unreadable;
 use crate::exported;
 use crate::failure::{Failure, Outcome};
+use crate::input::display_name;
 use crate::output::Output;
 use crate::shown::shown;
 use obelus_audit::{Files, Utc};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 use std::env;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// How many types of events outside of the gateway are told to people.
 const TYPES_TOLD: usize = 8;
@@ -51,6 +53,9 @@ pub(crate) fn run(args: &ReconcileArgs) -> Result<Outcome, Failure> {
     let mut pairing = Pairing::new(calls, settings);
     exported::read(&args.events, |event| pairing.event(event))?;
     let found = pairing.finish();
+    if args.paths.is_empty() {
+        remember(&paths, &found)?;
+    }
     let mut output = Output::stdout()?;
     let mut written = tell(&files, &found, args.json, &mut output)?;
     written = written.and_then(|()| output.flush());
@@ -60,6 +65,16 @@ pub(crate) fn run(args: &ReconcileArgs) -> Result<Outcome, Failure> {
         return Err(failure);
     }
     Ok(if found.has_fault() { Outcome::Found } else { Outcome::Done })
+}
+
+/// Leaves beside the records when they were paired, and whether they were right: `obelus posture` looks at it.
+fn remember(paths: &[PathBuf], found: &Reconciled) -> Result<(), Failure> {
+    let Some(folder) = paths.first() else { return Ok(()) };
+    let verdict = if found.has_fault() { "fault" } else { "right" };
+    let line = json!({"time": Utc::from(SystemTime::now()).to_string(), "verdict": verdict});
+    let path = folder.join("reconciled.json");
+    let written = std::fs::write(&path, format!("{line}\n"));
+    written.map_err(|error| Failure::io(&display_name(&path), "write it", &error))
 }
 
 /// The folder in which the sidecar of the configuration writes its records.

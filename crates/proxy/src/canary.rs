@@ -1,14 +1,26 @@
 //! The test that a compiled configuration must pass before it judges anybody's traffic: a planted card number and a
-//! planted key must not come out of any route, neither way.
+//! planted key must not come out of any route, neither way, whole or streamed.
 
 use crate::config::ConfigError;
 use crate::policy::{Grant, Policy};
 use obelus_vault::Vault;
-use obelus_wire::{Redacted, Refusal, Route};
+use obelus_wire::{Refusal, Route};
+use serde_json::Value;
 
 /// What is planted: a number of a published test card, and the form of a key.
 fn planted() -> [String; 2] {
     ["4242424242424242".to_owned(), ["sk", "_live_", "51QuartzQuartzQuartzQuartz0"].concat()]
+}
+
+/// A way that a value could take, and what came of the test there.
+pub(crate) struct Tested {
+    /// The workflow whose profile reads it.
+    pub(crate) workflow: String,
+    pub(crate) route: Route,
+    /// Which text there: `request`, `answer`, `streamed text`, `streamed arguments`.
+    pub(crate) lane: &'static str,
+    /// Why it failed, if it did.
+    pub(crate) fault: Option<String>,
 }
 
 /// Runs the test.
@@ -16,23 +28,65 @@ fn planted() -> [String; 2] {
 /// # Errors
 /// A route that refuses the test or lets a planted value through.
 pub(crate) fn run(policy: &Policy) -> Result<(), ConfigError> {
+    match lanes(policy)?.into_iter().find(|tested| tested.fault.is_some()) {
+        None => Ok(()),
+        Some(Tested { workflow, route, lane, fault }) => Err(ConfigError::new(format!(
+            "workflows.{workflow}: {} fails the self-test ({lane}): {}",
+            route.as_str(),
+            fault.unwrap_or_default()
+        ))),
+    }
+}
+
+/// Tests every lane of every workflow.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub(crate) fn lanes(policy: &Policy) -> Result<Vec<Tested>, ConfigError> {
     // Tokens of the test are nobody's: they are gone with this vault.
     let vault = Vault::ephemeral().map_err(|error| ConfigError::new(error.to_string()))?;
+    let mut all = Vec::new();
     for grant in policy.grants() {
         for route in Route::ALL {
-            for value in planted() {
-                request(grant, &vault, route, &value)?;
-                answer(grant, &vault, route, &value)?;
+            type Test = fn(&Grant, &Vault, Route, &str) -> Option<Result<Vec<u8>, Refusal>>;
+            let tests: [(&'static str, Test); 4] = [
+                ("request", request),
+                ("answer", answer),
+                ("streamed text", streamed_text),
+                ("streamed arguments", streamed_arguments),
+            ];
+            for (lane, test) in tests {
+                let values = planted();
+                let results: Vec<_> = values
+                    .iter()
+                    .filter_map(|value| Some((value, test(grant, &vault, route, value)?)))
+                    .collect();
+                if results.is_empty() {
+                    continue;
+                }
+                let fault = results.into_iter().find_map(|(value, result)| fault(value, result));
+                all.push(Tested { workflow: grant.name.to_string(), route, lane, fault });
             }
         }
     }
-    Ok(())
+    Ok(all)
 }
 
-fn request(grant: &Grant, vault: &Vault, route: Route, value: &str) -> Result<(), ConfigError> {
+/// What is wrong with what came out, if anything is.
+fn fault(value: &str, result: Result<Vec<u8>, Refusal>) -> Option<String> {
+    match result {
+        Err(refusal) => Some(refusal.message),
+        Ok(out) if out.windows(value.len()).any(|window| window == value.as_bytes()) => {
+            Some("a planted card number or key came out: check the rule files of its profile".to_owned())
+        }
+        Ok(_) => None,
+    }
+}
+
+fn request(grant: &Grant, vault: &Vault, route: Route, value: &str) -> Option<Result<Vec<u8>, Refusal>> {
     let text = format!("my card or key is {value}, thank you");
     let body = match route {
-        Route::Models => return Ok(()),
+        Route::Models => return None,
         Route::ChatCompletions => {
             format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}}"#)
         }
@@ -42,33 +96,94 @@ fn request(grant: &Grant, vault: &Vault, route: Route, value: &str) -> Result<()
         }
     };
     let scope = vault.scope("self-test", "request");
-    check(grant, route, value, grant.wire.request(route, body.as_bytes(), &scope))
+    Some(grant.wire.request(route, body.as_bytes(), &scope).map(|redacted| redacted.body))
 }
 
-fn answer(grant: &Grant, vault: &Vault, route: Route, value: &str) -> Result<(), ConfigError> {
+fn answer(grant: &Grant, vault: &Vault, route: Route, value: &str) -> Option<Result<Vec<u8>, Refusal>> {
     let body = format!(r#"{{"error":{{"message":"no such card or key: {value}"}}}}"#);
     let scope = vault.scope("self-test", "answer");
-    check(grant, route, value, grant.wire.answer(route, scope).finish(body.as_bytes()))
+    Some(grant.wire.answer(route, scope).finish(body.as_bytes()).map(|redacted| redacted.body))
 }
 
-fn check(
+fn streamed_text(
     grant: &Grant,
+    vault: &Vault,
     route: Route,
     value: &str,
-    result: Result<Redacted, Refusal>,
-) -> Result<(), ConfigError> {
-    let name = &grant.name;
-    let route = route.as_str();
-    match result {
-        Err(refusal) => {
-            let message = refusal.message;
-            Err(ConfigError::new(format!("workflows.{name}: {route} fails the self-test: {message}")))
+) -> Option<Result<Vec<u8>, Refusal>> {
+    let (begin, end) = value.split_at_checked(value.len() / 2)?;
+    let piece = |text: &str| match route {
+        Route::ChatCompletions => Some(format!(
+            r#"data: {{"object":"chat.completion.chunk","choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#
+        )),
+        Route::Messages => Some(format!(
+            r#"event: content_block_delta
+data: {{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{text}"}}}}"#
+        )),
+        Route::Responses => Some(format!(
+            r#"event: response.output_text.delta
+data: {{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"{text}"}}"#
+        )),
+        _ => None,
+    };
+    let events = [piece(&format!("the card or key is {begin}"))?, piece(end)?, piece(", as you said")?];
+    Some(streamed(grant, vault, route, &events))
+}
+
+fn streamed_arguments(
+    grant: &Grant,
+    vault: &Vault,
+    route: Route,
+    value: &str,
+) -> Option<Result<Vec<u8>, Refusal>> {
+    let (begin, end) = value.split_at_checked(value.len() / 2)?;
+    let piece = |text: &str| match route {
+        Route::ChatCompletions => Some(format!(
+            r#"data: {{"object":"chat.completion.chunk","choices":[{{"index":0,"delta":{{"tool_calls":[{{"index":0,"function":{{"arguments":"{text}"}}}}]}}}}]}}"#
+        )),
+        Route::Messages => Some(format!(
+            r#"event: content_block_delta
+data: {{"type":"content_block_delta","index":0,"delta":{{"type":"input_json_delta","partial_json":"{text}"}}}}"#
+        )),
+        Route::Responses => Some(format!(
+            r#"event: response.function_call_arguments.delta
+data: {{"type":"response.function_call_arguments.delta","output_index":0,"delta":"{text}"}}"#
+        )),
+        _ => None,
+    };
+    let events = [piece(&format!(r#"{{\"note\":\"{begin}"#))?, piece(end)?, piece(r#"\"}"#)?];
+    Some(streamed(grant, vault, route, &events))
+}
+
+/// The texts that come out of a stream, put together as a client puts them together.
+fn streamed(grant: &Grant, vault: &Vault, route: Route, events: &[String]) -> Result<Vec<u8>, Refusal> {
+    let mut reader = grant.wire.events(route, vault.scope("self-test", "stream"));
+    let mut out = Vec::new();
+    for event in events {
+        reader.push(event.as_bytes(), &mut out)?;
+        reader.push(b"\n\n", &mut out)?;
+    }
+    reader.finish(&mut out)?;
+    let mut text = Vec::new();
+    for line in out.split(|byte| *byte == b'\n') {
+        let data = line.strip_prefix(b"data: ").and_then(|data| serde_json::from_slice::<Value>(data).ok());
+        if let Some(data) = data {
+            collect(&data, &mut text);
         }
-        Ok(redacted) if redacted.body.windows(value.len()).any(|window| window == value.as_bytes()) => {
-            let message = "a planted card number or key came out: check the rule files of its profile";
-            Err(ConfigError::new(format!("workflows.{name}: {route} fails the self-test: {message}")))
+    }
+    Ok(text)
+}
+
+/// Every string in `value` one behind the other, but names and kinds of things.
+fn collect(value: &Value, text: &mut Vec<u8>) {
+    match value {
+        Value::String(piece) => text.extend_from_slice(piece.as_bytes()),
+        Value::Array(elements) => elements.iter().for_each(|element| collect(element, text)),
+        Value::Object(members) => {
+            let told = members.iter().filter(|(name, _)| !["type", "object"].contains(&name.as_str()));
+            told.for_each(|(_, value)| collect(value, text));
         }
-        Ok(_) => Ok(()),
+        _ => {}
     }
 }
 
@@ -96,6 +211,10 @@ mod tests {
             policy.read_by(&Arc::new(Wire::new(&profile).unwrap()));
             let error = run(&policy).unwrap_err().to_string();
             assert!(error.contains("workflows.default") && error.contains("came out"), "{error}");
+            // Each lane tells for itself.
+            let lanes = lanes(&policy).unwrap();
+            let failed = lanes.iter().filter(|tested| tested.fault.is_some()).count();
+            assert_eq!((lanes.len(), failed), (17, 17));
             assert!(!planted().iter().any(|value| error.contains(value.as_str())), "{error}");
         }
     }

@@ -32,6 +32,7 @@ mod metrics;
 mod notes;
 mod open;
 mod policy;
+mod posture;
 mod process;
 mod rate;
 mod reader;
@@ -57,5 +58,6 @@ pub use config::{
     VaultKeySource, Workflow, schema,
 };
 pub use guard::silence_panics;
+pub use posture::{CHECKS, Check, Part, PostureFinding, Severity, posture};
 pub use process::serve;
 pub use stores::{StartError, virtual_keys};

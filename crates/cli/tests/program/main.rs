@@ -5,6 +5,7 @@ mod demo;
 mod explain;
 mod forms;
 mod policy;
+mod posture;
 mod reconcile;
 mod redact;
 mod scan;
