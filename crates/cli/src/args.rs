@@ -325,7 +325,7 @@ pub(crate) struct CallArgs {
 pub(crate) enum AuditCommand {
     /// Check that records are those that were written, all of them, in their order; exit with 3 if not
     Verify(VerifyArgs),
-    /// List records as a timeline; they are not checked
+    /// List records as a timeline with its gaps, and Stripe's events among them; records are not checked
     Show(ShowArgs),
     /// Pair records of calls with Stripe's own events; exit with 3 if they contradict each other
     Reconcile(ReconcileArgs),
@@ -371,9 +371,15 @@ pub(crate) struct ShowArgs {
     /// Only records since then: a time before now, such as 12h, or a moment in UTC, such as 2026-01-31T12:30:00Z
     #[arg(long, value_name = "TIME", value_parser = crate::timeline::since)]
     pub(crate) since: Option<String>,
-    /// The records as they stand there
+    /// Stripe's events among them, those about what the records name: exports as `reconcile` takes them
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) events: Vec<PathBuf>,
+    /// The records as they stand there; events and gaps as JSON as well
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write one page that shows the timeline, complete in itself, instead
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "json")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

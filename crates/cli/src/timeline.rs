@@ -1,46 +1,135 @@
-//! `obelus audit show`: records as a timeline.
+//! `obelus audit show`: records as a timeline, with Stripe's events among them where they are given.
+
+mod entry;
+mod gaps;
+mod page;
 
 use crate::args::ShowArgs;
 use crate::audit::unreadable;
+use crate::exported;
 use crate::failure::{Failure, Outcome};
+use crate::input::display_name;
 use crate::keys::duration;
 use crate::output::Output;
+use entry::Entry;
+use gaps::Gaps;
 use obelus_audit::{Files, Utc};
+use obelus_reconcile::Event;
 use obelus_vault::virtual_key;
 use serde_json::Value;
-use std::io::Write;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
 use std::time::SystemTime;
 
-/// Writes the records that are asked for, in their order. They are not checked.
+/// The most that a page shows: more is no page that anybody reads.
+const PAGE_ENTRIES_MAX: usize = 5000;
+
+/// Writes the records that are asked for, in their order, with gaps among them. They are not checked.
 pub(crate) fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
     let filter = Filter::new(args);
     let files = Files::open(&args.paths).map_err(|error| unreadable(&error))?;
     let mut output = Output::stdout()?;
-    let mut result = Ok(());
-    let read = files.records(|line| {
-        let Ok(record) = serde_json::from_slice::<Value>(line) else {
-            result = Err(Failure::data("a line is no record: look with `obelus audit verify`"));
-            return false;
-        };
-        if !filter.wants(&record) {
-            return true;
+    let is_json = args.json;
+    let mut write = |entry: &Entry| match is_json {
+        true => output.write_all(entry.json()).and_then(|()| output.write_all(b"\n")),
+        false => writeln!(output, "{}", entry.words()),
+    };
+    let mut written = Ok(());
+    if args.events.is_empty() && args.html.is_none() {
+        // As they come: there may be more than fit into memory.
+        each_entry(&files, &filter, |entry| {
+            written = write(&entry);
+            Ok(written.is_ok())
+        })?;
+    } else {
+        let entries = collect(&files, &filter, args)?;
+        match &args.html {
+            Some(path) => {
+                let text = page::page(&entries, &filter.in_words());
+                fs::write(path, text)
+                    .map_err(|error| Failure::io(&display_name(path), "write it", &error))?;
+            }
+            None => written = entries.iter().try_for_each(write),
         }
-        let written = match args.json {
-            true => output.write_all(line).and_then(|()| output.write_all(b"\n")),
-            false => writeln!(output, "{}", words(&record)),
-        };
-        if let Err(error) = written {
-            result = output.failure(&error).map_or(Ok(()), Err);
-            return false;
-        }
-        true
-    });
-    read.map_err(|error| unreadable(&error))?;
-    result?;
-    match output.flush() {
+    }
+    end(written.and_then(|()| output.flush()), &output)
+}
+
+fn end(written: io::Result<()>, output: &Output) -> Result<Outcome, Failure> {
+    match written {
         Ok(()) => Ok(Outcome::Done),
         Err(error) => output.failure(&error).map_or(Ok(Outcome::Done), Err),
     }
+}
+
+/// Hands on the records that are asked for, and the gaps among them, until it is told to stop.
+fn each_entry(
+    files: &Files,
+    filter: &Filter<'_>,
+    mut each: impl FnMut(Entry) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let mut gaps = Gaps::new(filter.is_narrow());
+    let mut result = Ok(true);
+    let read = files.records(|line| {
+        result = serde_json::from_slice::<Value>(line)
+            .map_err(|_what| Failure::data("a line is no record: look with `obelus audit verify`"))
+            .and_then(|record| {
+                let is_wanted = filter.wants(&record);
+                for gap in gaps.see(&record, is_wanted && filter.is_late(&record)) {
+                    if !each(gap)? {
+                        return Ok(false);
+                    }
+                }
+                if is_wanted { each(Entry::of_record(record, line)) } else { Ok(true) }
+            });
+        matches!(result, Ok(true))
+    });
+    read.map_err(|error| unreadable(&error))?;
+    result?;
+    Ok(())
+}
+
+/// Records and events that are asked for, in the order of time.
+fn collect(files: &Files, filter: &Filter<'_>, args: &ShowArgs) -> Result<Vec<Entry>, Failure> {
+    let mut entries = Vec::new();
+    // What leads from records to events.
+    let mut ids = BTreeSet::new();
+    ids.extend(args.object.clone());
+    each_entry(files, filter, |entry| {
+        ids.extend(entry.ids());
+        entries.push(entry);
+        check_len(&entries, args)?;
+        Ok(true)
+    })?;
+    let is_narrow = filter.is_narrow();
+    let mut too_many = Ok(());
+    exported::read(&args.events, |event| {
+        let is_late =
+            filter.since.as_ref().is_none_or(|since| event.created.to_string().as_str() >= since.as_str());
+        if is_late && (!is_narrow || is_related(event, &ids)) && too_many.is_ok() {
+            entries.push(Entry::of_event(event));
+            too_many = check_len(&entries, args);
+        }
+    })?;
+    too_many?;
+    entries.sort_by_key(Entry::order);
+    Ok(entries)
+}
+
+fn check_len(entries: &[Entry], args: &ShowArgs) -> Result<(), Failure> {
+    if args.html.is_some() && entries.len() > PAGE_ENTRIES_MAX {
+        return Err(Failure::data(format!(
+            "more than {PAGE_ENTRIES_MAX} entries for one page: narrow them down by --since, --object, --key or --request"
+        )));
+    }
+    Ok(())
+}
+
+/// Whether an event is about what records name.
+fn is_related(event: &Event<'_>, ids: &BTreeSet<String>) -> bool {
+    let asked = [event.request_id.as_deref(), event.idempotency_key.as_deref()];
+    event.objects().chain(asked.into_iter().flatten()).any(|id| ids.contains(id))
 }
 
 /// Which records are asked for: those for which all holds that is said.
@@ -69,12 +158,33 @@ impl<'a> Filter<'a> {
         let objects = record["stripe_objects"].as_array();
         let holds =
             |object: &String| objects.is_some_and(|objects| objects.iter().any(|id| id == object.as_str()));
-        // Times have one form, so that they are in the order of their texts.
-        let is_late = |since: &String| record["time"].as_str().is_some_and(|time| time >= since.as_str());
         self.args.object.as_ref().is_none_or(holds)
             && (is(&record["actor"]["key"], &self.key) || is(&record["exposed_key"], &self.key))
             && is(&record["request_id"], &self.args.request)
-            && self.since.as_ref().is_none_or(is_late)
+            && self.is_late(record)
+    }
+
+    /// Whether a record is of the time that is asked for.
+    fn is_late(&self, record: &Value) -> bool {
+        // Times have one form, so that they are in the order of their texts.
+        let is_late = |since: &String| record["time"].as_str().is_some_and(|time| time >= since.as_str());
+        self.since.as_ref().is_none_or(is_late)
+    }
+
+    /// Whether only some of the records of a time are asked for.
+    fn is_narrow(&self) -> bool {
+        self.key.is_some() || self.args.object.is_some() || self.args.request.is_some()
+    }
+
+    /// What is asked for, for people.
+    fn in_words(&self) -> Vec<(&'static str, String)> {
+        let asked = [
+            ("object", self.args.object.clone()),
+            ("virtual key", self.key.clone()),
+            ("request", self.args.request.clone()),
+            ("since", self.since.clone()),
+        ];
+        asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }
 
@@ -93,36 +203,6 @@ pub(crate) fn since(text: &str) -> Result<String, String> {
     }
     Err("write a number and s, m, h or d, such as 12h, or a moment in UTC, such as 2026-01-31 or 2026-01-31T12:30:00Z"
         .to_owned())
-}
-
-/// A record on one line.
-fn words(record: &Value) -> String {
-    let word = |value: &Value| value.as_str().map(str::to_owned);
-    let named = |name: &str, value: &Value| value.as_str().map(|text| format!("{name} {text}"));
-    let findings = record["redactions"].as_object().into_iter().flatten();
-    let findings: Vec<String> = findings.map(|(category, count)| format!("{category} {count}")).collect();
-    let objects = record["stripe_objects"].as_array().into_iter().flatten();
-    let objects: Vec<&str> = objects.filter_map(Value::as_str).collect();
-    let words = [
-        word(&record["time"]),
-        record["seq"].as_u64().map(|seq| format!("{seq:>6}")),
-        word(&record["kind"]).map(|kind| format!("{kind:<15}")),
-        word(&record["route"]["name"]),
-        word(&record["route"]["model"]),
-        word(&record["decision"]),
-        word(&record["outcome"]),
-        word(&record["reason"]),
-        word(&record["segment"]["reason"]),
-        record["status"].as_u64().map(|status| status.to_string()),
-        (!findings.is_empty()).then(|| findings.join(", ")),
-        (!objects.is_empty()).then(|| objects.join(", ")),
-        named("key", &record["actor"]["key"]),
-        named("workflow", &record["actor"]["workflow"]),
-        named("exposed key", &record["exposed_key"]),
-        named("request", &record["request_id"]),
-        record["duration_us"].as_u64().map(|time| format!("{time} \u{b5}s")),
-    ];
-    words.into_iter().flatten().collect::<Vec<String>>().join("  ")
 }
 
 #[cfg(test)]

@@ -142,3 +142,62 @@ fn a_key_is_changed_by_command_and_the_old_one_vouches_for_it() {
     assert!(done.code == Some(1) && done.err.contains("another process writes"), "{done:?}");
     drop(log);
 }
+
+/// A refund at Stripe, a gap, and the events of it.
+fn incident() -> tempfile::TempDir {
+    let records = r#"{"seq":1,"time":"2025-07-01T00:00:00.000000Z","kind":"started"}
+{"seq":2,"time":"2025-07-01T00:00:10.000000Z","kind":"call","request_id":"r2","operation":"PostRefunds","idempotency_key":"key-2","stripe_objects":["pi_2"],"decision":"allow"}
+{"seq":3,"time":"2025-07-01T00:00:10.400000Z","kind":"call_outcome","request_id":"r2","upstream_request_id":"req_2","outcome":"completed","stripe_objects":["re_2"]}
+{"seq":6,"time":"2025-07-01T02:00:00.000000Z","kind":"model_request","request_id":"r6","reason":"x\u001b[2J\u202e<script>"}
+"#;
+    let event = |id: &str, seconds: u64, object: &str, request: &str| {
+        let created = 1_751_328_000 + seconds;
+        format!(
+            r#"{{"id":"{id}","object":"event","type":"refund.created","created":{created},"data":{{"object":{{"id":"{object}"}}}},"request":{request}}}"#
+        )
+    };
+    let events = [
+        event("evt_2", 10, "re_2", r#"{"id":"req_2","idempotency_key":"key-2"}"#),
+        event("evt_9", 60, "re_9", "null"),
+    ];
+    folder(&[("audit.jsonl", records), ("events.ndjson", &events.join("\n"))])
+}
+
+#[test]
+fn events_and_gaps_stand_among_the_records() {
+    let folder = incident();
+    let show = |more: &[&str]| {
+        let done = run(folder.path(), &[&["audit", "show", "audit.jsonl"], more].concat());
+        assert_eq!(done.code, Some(0), "{done:?}");
+        done.out
+    };
+    let text = show(&["--events", "events.ndjson"]);
+    let kinds: Vec<&str> = text
+        .lines()
+        .map(|line| line.get(37..).unwrap_or_default().split(' ').next().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["started", "call", "call_outcome", "GAP", "event", "event", "model_request"],
+        "{text}"
+    );
+    assert!(text.contains("the records 4 to 5 are missing"), "{text}");
+    assert!(text.contains("x\\u{1b}[2J\\u{202e}<script>") && !text.contains('\u{1b}'), "{text}");
+    // The event of a request is found by what its records name.
+    let text = show(&["--events", "events.ndjson", "--request", "r2", "--json"]);
+    let lines = crate::support::json_lines(&text);
+    assert_eq!((lines.len(), &lines[2]["event"]["id"]), (3, &"evt_2".into()), "{text}");
+    assert_eq!(show(&["--object", "re_9", "--events", "events.ndjson"]).lines().count(), 1);
+}
+
+#[test]
+fn a_page_is_complete_in_itself() {
+    let folder = incident();
+    let args = ["audit", "show", "audit.jsonl", "--events", "events.ndjson", "--html", "page.html"];
+    let done = run(folder.path(), &args);
+    assert_eq!((done.code, done.out.as_str()), (Some(0), ""), "{done:?}");
+    let page = fs::read_to_string(folder.path().join("page.html")).expect("it is there");
+    assert_eq!(page.matches("<circle").count(), 7, "{page}");
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
+    assert!(page.contains("4 records, 2 events, 1 gaps"), "{page}");
+}
