@@ -4,6 +4,7 @@
 use crate::disk::{Disk, DiskFile};
 use crate::error::Error;
 use crate::note::{Note, SigningKey};
+use crate::sink::Sink;
 use crate::tree::{Hash, Tree};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -57,6 +58,8 @@ impl Checkpoint {
 pub(crate) struct Checkpoints {
     disk: Arc<dyn Disk>,
     places: Vec<Place>,
+    /// Writes to the last place, where that is not beside the log.
+    copy: Option<Sink<String>>,
     /// How many records the last one covers.
     size: u64,
     /// Since when there are records that none covers.
@@ -80,7 +83,25 @@ impl Checkpoints {
     /// Behind a last one over so many records.
     pub(crate) fn new(disk: Arc<dyn Disk>, paths: Vec<PathBuf>, size: u64) -> Checkpoints {
         let places = paths.into_iter().map(|path| Place { path, file: None }).collect();
-        Checkpoints { disk, places, size, uncovered_since: None, has_failed: false }
+        Checkpoints { disk, places, copy: None, size, uncovered_since: None, has_failed: false }
+    }
+
+    /// From now on copies are written by a thread of their own: a folder elsewhere may hang.
+    ///
+    /// # Errors
+    /// The system begins no thread.
+    pub(crate) fn write_copies_aside(&mut self) -> io::Result<()> {
+        // The first place is beside the log.
+        if self.places.len() > 1
+            && let Some(mut place) = self.places.pop()
+        {
+            let disk = Arc::clone(&self.disk);
+            self.copy = Some(Sink::spawn(move |note: String| {
+                let written = place.write(&*disk, &note).and_then(|()| place.sync());
+                written.inspect_err(|_| place.file = None)
+            })?);
+        }
+        Ok(())
     }
 
     /// Takes note that the log has grown to so many records.
@@ -107,6 +128,17 @@ impl Checkpoints {
                 result = Err(Error::Io(place.path.clone(), "write a checkpoint", error));
             }
         }
+        if let Some(copy) = &self.copy {
+            // Of the one before: this one is on its way.
+            if copy.is_failing() {
+                result = Err(Error::Io(
+                    PathBuf::new(),
+                    "write a copy of a checkpoint",
+                    io::Error::other("it failed"),
+                ));
+            }
+            copy.give(note);
+        }
         self.size = tree.size();
         self.uncovered_since = None;
         if std::mem::replace(&mut self.has_failed, result.is_err()) { Ok(()) } else { result }
@@ -114,14 +146,21 @@ impl Checkpoints {
 
     /// Waits until all of them outlive a loss of power.
     pub(crate) fn sync(&mut self) {
+        if let Some(copy) = self.copy.take() {
+            copy.end();
+        }
         for place in &mut self.places {
             // A checkpoint that is lost is made up for by the next; records are what must not be.
-            place.file.as_mut().map(|file| file.sync()).transpose().unwrap_or_default();
+            place.sync().unwrap_or_default();
         }
     }
 }
 
 impl Place {
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.sync())
+    }
+
     fn write(&mut self, disk: &dyn Disk, note: &str) -> io::Result<()> {
         if self.file.is_none() {
             let mut file = disk.append(&self.path)?;

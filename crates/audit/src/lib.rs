@@ -27,6 +27,7 @@ mod pieces;
 mod record;
 mod segment;
 mod segments;
+mod sink;
 mod time;
 mod tree;
 mod verify;

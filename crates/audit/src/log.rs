@@ -6,7 +6,7 @@ use crate::line;
 use crate::note::VerifierKey;
 use crate::open::{Settings, open};
 use crate::record::Record;
-use crate::writer::{Entry, Shared, Writer};
+use crate::writer::{Entry, Shared, Sinks, Writer};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -85,11 +85,14 @@ impl Log {
     /// # Errors
     /// As for [`open`](Log::open).
     pub fn open_on(settings: &Settings, disk: Arc<dyn Disk>) -> Result<Log, Error> {
-        let opened = open(settings, disk)?;
+        let mut opened = open(settings, disk)?;
+        let begin = || Error::io(&settings.path, "start a thread for copies of the audit");
+        opened.checkpoints.write_copies_aside().map_err(begin())?;
+        let sinks = Sinks::begin(settings).map_err(begin())?;
         let verifier = opened.key.verifier().clone();
         let (entries, received) = mpsc::channel(settings.places);
         let shared = Arc::<Shared>::default();
-        let writer = Writer::new(opened, received, Arc::clone(&shared));
+        let writer = Writer::new(opened, sinks, received, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(Error::io(&settings.path, "start a thread for the audit"))?;
         let bell = Bell { thread: thread.thread().clone(), shared };

@@ -7,7 +7,7 @@ use crate::key_file;
 use crate::line;
 use crate::note::{Note, SigningKey, VerifierKey};
 use crate::record::{Kind, Record};
-use crate::segment::{Chain, KeyRotated, Reason, Scan, folder, list_finished, number, scan};
+use crate::segment::{Chain, KeyRotated, Left, Reason, Scan, folder, list_finished, number, scan};
 use crate::segments::{Active, Segments};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -23,7 +23,7 @@ pub const SEGMENT_BYTES: u64 = 64 << 20;
 const PLACES: usize = 8192;
 
 /// Endings of the files beside a log. None of them may be its own.
-const BESIDE: [&str; 5] = ["key", "pub", "checkpoints", "lock", "torn"];
+const BESIDE: [&str; 6] = ["key", "pub", "checkpoints", "lock", "torn", "left"];
 
 /// Where a log is written and how. Beside `audit.jsonl` lie its finished segments, `audit.checkpoints`, `audit.pub`,
 /// `audit.lock`, and if need be `audit.torn`.
@@ -36,6 +36,12 @@ pub struct Settings {
     /// A folder to which checkpoints are copied, in a file that has the name of the log's origin. It should be where
     /// nobody who can write the log can take anything away.
     pub copies: Option<PathBuf>,
+    /// A folder to which finished files are copied, compressed (zstd), for others to take away. What cannot be copied now is
+    /// with the next; whatever becomes of a copy, the file stays.
+    pub ship: Option<PathBuf>,
+    /// Whether records are written to standard output as well, when they are kept. A reader that does not keep up loses
+    /// some, which their numbers show and a record tells.
+    pub stdout: bool,
     /// How long a file becomes before the next begins, in bytes.
     pub segment_bytes: u64,
     /// How many records may be on their way at the same time, or have a place taken for them.
@@ -46,7 +52,7 @@ impl Settings {
     /// A log in that file, everything else by default.
     pub fn new(path: impl Into<PathBuf>) -> Settings {
         let (path, segment_bytes, places) = (path.into(), SEGMENT_BYTES, PLACES);
-        Settings { path, key: None, copies: None, segment_bytes, places }
+        Settings { path, key: None, copies: None, ship: None, stdout: false, segment_bytes, places }
     }
 
     pub(crate) fn beside(&self, ending: &str) -> PathBuf {
@@ -103,6 +109,7 @@ pub(crate) fn open(settings: &Settings, disk: Arc<dyn Disk>) -> Result<Opened, E
     }
     let checkpoints = Checkpoints::new(Arc::clone(&disk), places, covered.unwrap_or(0).min(size));
     let mut opened = Opened { segments: go_on(settings, disk, found)?, checkpoints, key, lock };
+    opened.segments.copied = settings.stdout.then(Vec::new);
     opened.vouch(before, &key_path)?;
     key_file::publish(&settings.beside("pub"), &opened.key)?;
     opened.begin()?;
@@ -192,9 +199,9 @@ struct Found {
 fn find(settings: &Settings, covered: Option<u64>) -> Result<Found, Error> {
     let path = &settings.path;
     let finished = list_finished(path).map_err(Error::io(folder(path), "list the files of the audit"))?;
-    let mut torn = Vec::new();
+    let (mut torn, left) = (Vec::new(), Left::read(path));
     if path.exists() {
-        match scan(path, covered)? {
+        match scan(path, covered, left)? {
             Ok(scan) => {
                 let last = finished.last().and_then(|last| number(last));
                 // An older file has been put in the place of the last; it would be given the name of one that is there.
@@ -208,7 +215,7 @@ fn find(settings: &Settings, covered: Option<u64>) -> Result<Found, Error> {
     }
     let scan = match finished.last() {
         None => None,
-        Some(last) => match scan(last, covered)? {
+        Some(last) => match scan(last, covered, left)? {
             Ok(scan) => Some(scan),
             // It was given its number because it had a record.
             Err(_) => return Err(Error::Damaged(last.clone(), number(last).unwrap_or(0))),
@@ -278,7 +285,16 @@ fn go_on(settings: &Settings, disk: Arc<dyn Disk>, found: Found) -> Result<Segme
     if !found.is_active {
         // The process ended between two files.
         keep(&found.torn)?;
-        return Ok(Segments::new(disk, path, bytes_max, scan.chain, Reason::Recovered));
+        let reason = scan.left.unwrap_or(Reason::Recovered);
+        let mut segments = Segments::new(disk, path, bytes_max, scan.chain, reason);
+        segments.is_marked = scan.left.is_some();
+        return Ok(segments);
+    }
+    if let Some(reason) = scan.left {
+        // Never written again: what another wait for the disk would say of it is not to be believed.
+        let mut segments = Segments::new(disk, path, bytes_max, scan.chain, reason);
+        (segments.left, segments.is_marked) = (Some(scan.seq_first), true);
+        return Ok(segments);
     }
     let mut reason = Reason::Size;
     if !scan.torn.is_empty() {

@@ -66,6 +66,8 @@ pub enum Kind {
     KeyRotated,
     /// A checkpoint could not be written, here or where copies go.
     CheckpointFailed,
+    /// Records could not be written to standard output or to the folder of finished segments.
+    CopyFailed,
 }
 
 /// What was decided.

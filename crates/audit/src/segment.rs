@@ -196,6 +196,27 @@ pub(crate) fn folder(path: &Path) -> &Path {
     }
 }
 
+/// What a file beside the log says of a segment that was abandoned and after which none could be begun.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Left {
+    pub(crate) seq_first: u64,
+    /// The last record that is known to have reached the disk.
+    pub(crate) seq_last: u64,
+    pub(crate) reason: Reason,
+}
+
+impl Left {
+    /// The file that says it.
+    pub(crate) fn path(log: &Path) -> PathBuf {
+        log.with_extension("left")
+    }
+
+    /// What is said, if anything is. One that was cut off while it was written says nothing.
+    pub(crate) fn read(log: &Path) -> Option<Left> {
+        serde_json::from_slice(&fs::read(Left::path(log)).ok()?).ok()
+    }
+}
+
 /// A segment, read from its first record to its last.
 pub(crate) struct Scan {
     pub(crate) seq_first: u64,
@@ -206,6 +227,8 @@ pub(crate) struct Scan {
     pub(crate) bytes: u64,
     /// What stands behind that, which is no record.
     pub(crate) torn: Vec<u8>,
+    /// Why it was abandoned, if it was. Lines behind its last record are no part of the log then.
+    pub(crate) left: Option<Reason>,
     /// The root over the first so many records, if that was asked for and they end in this segment.
     pub(crate) root: Option<Hash>,
 }
@@ -214,7 +237,11 @@ pub(crate) struct Scan {
 ///
 /// # Errors
 /// A line that is no record although others follow, a file that cannot be read.
-pub(crate) fn scan(path: &Path, root_at: Option<u64>) -> Result<Result<Scan, Vec<u8>>, Error> {
+pub(crate) fn scan(
+    path: &Path,
+    root_at: Option<u64>,
+    left: Option<Left>,
+) -> Result<Result<Scan, Vec<u8>>, Error> {
     let io = || Error::io(path, "read the audit");
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(io())?);
     let mut line = Vec::new();
@@ -230,9 +257,12 @@ pub(crate) fn scan(path: &Path, root_at: Option<u64>) -> Result<Result<Scan, Vec
         signing_key: start.signing_key,
         bytes: 0,
         torn: Vec::new(),
+        left: None,
         root: None,
     };
-    while !line.is_empty() {
+    let left = left.filter(|left| left.seq_first == scan.seq_first);
+    scan.left = left.map(|left| left.reason);
+    while !line.is_empty() && left.is_none_or(|left| scan.chain.tree.size() < left.seq_last) {
         let record = line.strip_suffix(b"\n").filter(|record| scan.chain.follow(record));
         let Some(record) = record else {
             if !reader.fill_buf().map_err(io())?.is_empty() {
@@ -250,6 +280,9 @@ pub(crate) fn scan(path: &Path, root_at: Option<u64>) -> Result<Result<Scan, Vec
         scan.bytes += line.len() as u64;
         line.clear();
         reader.read_until(b'\n', &mut line).map_err(io())?;
+    }
+    if left.is_some_and(|left| scan.chain.tree.size() < left.seq_last) {
+        return Err(Error::Damaged(path.to_owned(), scan.chain.seq_next()));
     }
     Ok(Ok(scan))
 }

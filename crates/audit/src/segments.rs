@@ -3,7 +3,7 @@
 use crate::disk::{Disk, DiskFile};
 use crate::error::Error;
 use crate::note::VerifierKey;
-use crate::segment::{Chain, Reason, Start, finished, folder};
+use crate::segment::{Chain, Left, Reason, Start, finished, folder};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,14 @@ pub(crate) struct Segments {
     pub(crate) left: Option<u64>,
     /// Why the next file begins.
     pub(crate) reason: Reason,
+    /// Whether a file beside the log says how far it goes in a file that was abandoned.
+    pub(crate) is_marked: bool,
     /// Up to the last record that has reached the disk.
     pub(crate) chain: Chain,
+    /// Lines that have reached the disk since they were taken from here, where they are wanted elsewhere as well.
+    pub(crate) copied: Option<Vec<u8>>,
+    /// Whether a file was finished since that was asked.
+    pub(crate) has_finished: bool,
     buf: Vec<u8>,
 }
 
@@ -49,7 +55,19 @@ impl Segments {
         reason: Reason,
     ) -> Segments {
         let (path, buf) = (path.to_owned(), Vec::new());
-        Segments { disk, path, bytes_max, active: None, left: None, reason, chain, buf }
+        Segments {
+            disk,
+            path,
+            bytes_max,
+            active: None,
+            left: None,
+            reason,
+            is_marked: false,
+            chain,
+            copied: None,
+            has_finished: false,
+            buf,
+        }
     }
 
     /// Writes records and waits until they outlive a loss of power. When this fails, the log ends where it ended before,
@@ -75,6 +93,9 @@ impl Segments {
         }
         active.bytes += self.buf.len() as u64;
         self.chain = chain;
+        if let Some(copied) = &mut self.copied {
+            copied.extend_from_slice(&self.buf);
+        }
         Ok(())
     }
 
@@ -92,6 +113,27 @@ impl Segments {
     fn leave(&mut self, reason: Reason) {
         self.left = self.active.take().map(|active| active.seq_first);
         self.reason = reason;
+        if reason.leaves_a_tail() {
+            self.is_marked = true;
+            // It goes on in this process without; only a restart needs it, and then what there is must do.
+            self.mark().unwrap_or_default();
+        }
+    }
+
+    /// Writes beside the log how far it goes: what else stands in the file that is left may be in memory only, so that who
+    /// opens it next would take it for kept.
+    fn mark(&self) -> io::Result<()> {
+        let Some(seq_first) = self.left else { return Ok(()) };
+        let left = Left { seq_first, seq_last: self.chain.tree.size(), reason: self.reason };
+        let path = Left::path(&self.path);
+        match self.disk.remove(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = self.disk.create(&path)?;
+        file.write_all(&serde_json::to_vec(&left)?)?;
+        file.sync()?;
+        self.disk.sync_folder(folder(&self.path))
     }
 
     fn start(&mut self, key: &VerifierKey) -> io::Result<()> {
@@ -99,6 +141,7 @@ impl Segments {
             Some(seq_first) => {
                 self.disk.rename(&self.path, &finished(&self.path, seq_first))?;
                 self.left = None;
+                self.has_finished = true;
             }
             // An attempt that has failed may have left a file without a record.
             None => match self.disk.remove(&self.path) {
@@ -117,6 +160,13 @@ impl Segments {
         self.disk.sync_folder(folder(&self.path))?;
         self.active = Some(Active { file, seq_first, bytes: self.buf.len() as u64 });
         self.chain = chain;
+        if let Some(copied) = &mut self.copied {
+            copied.extend_from_slice(&self.buf);
+        }
+        // One that stays is about another file than the last from here on.
+        if std::mem::take(&mut self.is_marked) {
+            self.disk.remove(&Left::path(&self.path)).unwrap_or_default();
+        }
         Ok(())
     }
 }

@@ -2,8 +2,11 @@
 
 use crate::error::Unwritten;
 use crate::line;
-use crate::open::Opened;
+use crate::open::{Opened, Settings};
 use crate::record::{Kind, Record};
+use crate::segments::Segments;
+use crate::sink::{self, Sink};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -51,9 +54,59 @@ impl Shared {
     }
 }
 
+/// Where records go as well.
+#[derive(Debug, Default)]
+pub(crate) struct Sinks {
+    ship: Option<Sink<()>>,
+    stdout: Option<Sink<Vec<u8>>>,
+    /// Whether it was told that one of them fails.
+    has_failed: bool,
+}
+
+impl Sinks {
+    /// Begins those that the settings name.
+    pub(crate) fn begin(settings: &Settings) -> io::Result<Sinks> {
+        let ship = settings.ship.clone().map(|folder| {
+            // Now, rather than when the first file is finished.
+            if !folder.is_dir() {
+                let what =
+                    format!("{} is no folder: make it, or name another in audit.ship", folder.display());
+                return Err(io::Error::other(what));
+            }
+            sink::shipping(settings.path.clone(), folder)
+        });
+        let stdout = settings.stdout.then(sink::standard_output);
+        Ok(Sinks { ship: ship.transpose()?, stdout: stdout.transpose()?, has_failed: false })
+    }
+
+    /// Hands on what has reached the disk. Says whether it is to be told that one of them fails.
+    fn pass_on(&mut self, segments: &mut Segments) -> bool {
+        if let Some(stdout) = &self.stdout
+            && let Some(lines) = segments.copied.replace(Vec::new()).filter(|lines| !lines.is_empty())
+        {
+            stdout.give(lines);
+        }
+        if std::mem::take(&mut segments.has_finished)
+            && let Some(ship) = &self.ship
+        {
+            ship.give(());
+        }
+        let is_failing = self.ship.as_ref().is_some_and(Sink::is_failing)
+            || self.stdout.as_ref().is_some_and(Sink::is_failing);
+        let had_failed = std::mem::replace(&mut self.has_failed, is_failing);
+        is_failing && !had_failed
+    }
+
+    fn end(self) {
+        self.ship.into_iter().for_each(Sink::end);
+        self.stdout.into_iter().for_each(Sink::end);
+    }
+}
+
 /// What the thread works with.
 pub(crate) struct Writer {
     opened: Opened,
+    sinks: Sinks,
     entries: Receiver<Entry>,
     shared: Arc<Shared>,
     batch: Vec<Entry>,
@@ -66,9 +119,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(opened: Opened, entries: Receiver<Entry>, shared: Arc<Shared>) -> Writer {
-        let mut writer =
-            Writer { opened, entries, shared, batch: Vec::new(), due: None, retry_at: None, end_at: None };
+    pub(crate) fn new(
+        mut opened: Opened,
+        sinks: Sinks,
+        entries: Receiver<Entry>,
+        shared: Arc<Shared>,
+    ) -> Writer {
+        // Those that were finished before, too.
+        opened.segments.has_finished = true;
+        let (batch, due, retry_at, end_at) = (Vec::new(), None, None, None);
+        let mut writer = Writer { opened, sinks, entries, shared, batch, due, retry_at, end_at };
         let size = writer.opened.segments.chain.tree.size();
         writer.opened.checkpoints.grown(size, Instant::now());
         writer
@@ -157,8 +217,20 @@ impl Writer {
             }
         }
         checkpoints.grown(size, now);
-        if checkpoints.due(size).is_some_and(|at| at <= now) {
+        let is_told = self.sinks.pass_on(segments);
+        let is_due = checkpoints.due(size).is_some_and(|at| at <= now);
+        if is_told {
+            self.tell(Kind::CopyFailed);
+        }
+        if is_due {
             self.checkpoint();
+        }
+    }
+
+    /// Adds a record of the log's own.
+    fn tell(&mut self, kind: Kind) {
+        if let Ok(body) = line::body(&Record::new(kind), SystemTime::now().into()) {
+            self.add(Entry { body, told: None });
         }
     }
 
@@ -175,10 +247,8 @@ impl Writer {
 
     fn checkpoint(&mut self) {
         let Opened { segments, checkpoints, key, .. } = &mut self.opened;
-        if checkpoints.write(&segments.chain.tree, key).is_err()
-            && let Ok(body) = line::body(&Record::new(Kind::CheckpointFailed), SystemTime::now().into())
-        {
-            self.add(Entry { body, told: None });
+        if checkpoints.write(&segments.chain.tree, key).is_err() {
+            self.tell(Kind::CheckpointFailed);
         }
     }
 
@@ -189,5 +259,7 @@ impl Writer {
         }
         self.checkpoint();
         self.opened.checkpoints.sync();
+        self.sinks.pass_on(&mut self.opened.segments);
+        self.sinks.end();
     }
 }

@@ -345,6 +345,9 @@ pub(crate) struct VerifyArgs {
     /// that they name
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
+    /// The first record that must be here; older ones were taken away and are kept elsewhere
+    #[arg(long, value_name = "SEQ", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from: u64,
     /// One JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -47,7 +47,15 @@ fn verify(args: &VerifyArgs) -> Result<Outcome, Failure> {
     let progress = Progress::over(args.progress, "verify", Some(files.bytes()));
     let report = obelus_audit::verify(&files, &outside, key.as_ref(), |bytes| progress.advance(bytes));
     drop(progress);
-    let report = report.map_err(|error| unreadable(&error))?;
+    let mut report = report.map_err(|error| unreadable(&error))?;
+    if report.seq_first > args.from && report.fault.is_none() {
+        let last = report.seq_first - 1;
+        let what = format!(
+            "the records {} to {last} are not here: check them where they are kept, or say --from {}",
+            args.from, report.seq_first
+        );
+        report.fault = Some(Fault { seq: args.from, path: None, what });
+    }
     let text = if args.json { json_line(&report) } else { words(&report, files.bytes()) };
     write_out(text.as_bytes())?;
     Ok(if report.fault.is_some() { Outcome::Found } else { Outcome::Done })

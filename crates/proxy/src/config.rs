@@ -7,7 +7,7 @@ pub use parts::{
     Limits, MediaPolicy, Profile, Restore, Source, Timeouts, Upstream, VaultKeySource, Workflow,
 };
 
-use file::{File, TimeoutsSection};
+use file::{Durable, File, TimeoutsSection};
 use obelus_wire::Provider;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,6 +33,8 @@ pub struct Config {
     pub vault_keys: Vec<VaultKeySource>,
     /// The file of records, and what lies beside it.
     pub audit: obelus_audit::Settings,
+    /// Whether every request waits for its record to outlive a loss of power before it leaves.
+    pub durable_decisions: bool,
     /// Providers that may be reached, by name.
     pub upstreams: BTreeMap<String, Upstream>,
     /// How traffic is read, by name.
@@ -130,6 +132,7 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
     let profiles = parts::profiles(file.profiles, folder);
     let workflows = parts::workflows(file.workflows, &upstreams, &profiles)?;
     let limits = parts::limits(&file.limits)?;
+    let durable_decisions = file.audit.durable == Durable::Decisions;
     let records = place(file.audit.path.clone(), "audit.jsonl")?;
     let audit = parts::audit(file.audit, folder, records, limits.connections)?;
     Ok(Config {
@@ -138,6 +141,7 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
         state: place(file.state, "state.db")?,
         vault_keys,
         audit,
+        durable_decisions,
         upstreams,
         profiles,
         workflows,
@@ -264,10 +268,14 @@ mod tests {
         let config = parse("state: a.db\naudit: {path: /var/log/a}\nvault_key: {file: k}\n").unwrap();
         assert_eq!(config.state, Path::new("/etc/obelus/a.db"));
         assert_eq!(config.audit.path, Path::new("/var/log/a"));
-        let with_audit = parse("audit: {key_file: k, checkpoints: /mnt/c, segment_bytes: 65536}\n").unwrap();
+        let with_audit =
+            parse("audit: {key_file: k, checkpoints: /mnt/c, ship: s, stdout: true, segment_bytes: 65536}\n")
+                .unwrap();
         let wanted = obelus_audit::Settings {
             key: Some("/etc/obelus/k".into()),
             copies: Some("/mnt/c".into()),
+            ship: Some("/etc/obelus/s".into()),
+            stdout: true,
             segment_bytes: 65536,
             places: 8192 + 2 * 4096,
             ..obelus_audit::Settings::new("/somewhere/.local/state/obelus/audit.jsonl")

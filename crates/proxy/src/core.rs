@@ -7,11 +7,12 @@ use crate::policy::Policy;
 use crate::rate::Rate;
 use crate::refused::{Refused, Why};
 use arc_swap::ArcSwap;
-use obelus_audit::{Log, Place, Record, Unwritten};
+use obelus_audit::{Log, Place, Record, Unwritten, Word};
 use obelus_vault::{Health, Vault, VirtualKeys};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -30,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) memory: Memory,
     pub(crate) open: Arc<OpenRequests>,
     audit: Log,
+    /// Virtual keys whose use since the start is on the disk.
+    in_use: Mutex<BTreeSet<Word>>,
     is_draining: AtomicBool,
 }
 
@@ -51,6 +54,7 @@ impl Core {
             memory,
             open: Arc::default(),
             audit,
+            in_use: Mutex::default(),
             is_draining: AtomicBool::new(false),
         }
     }
@@ -77,6 +81,16 @@ impl Core {
     /// The same for threads of the runtime that may wait.
     pub(crate) fn record_blocking(&self, record: &Record) -> Result<(), Refused> {
         Handle::current().block_on(self.record(record))
+    }
+
+    /// Whether a virtual key is known to be in use since the start.
+    pub(crate) fn is_in_use(&self, key: &Word) -> bool {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    /// The use of a virtual key is on the disk.
+    pub(crate) fn note_use(&self, key: &Word) {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
     }
 
     /// Nothing leaves while records cannot be written.

@@ -57,8 +57,9 @@ impl Exchange {
 
     /// Records that the request may leave. Only with what this returns is anything sent.
     ///
-    /// Where the answer may turn tokens back into values for tools, the record outlives a loss of power before that;
-    /// otherwise it is kept within 50 ms.
+    /// Where the answer may turn tokens back into values for tools, where a key is used for the first time since the start,
+    /// and where the configuration says so, the record outlives a loss of power before that; otherwise it is kept within
+    /// 50 ms.
     pub(crate) async fn allow(
         &mut self,
         counts: &[(Category, u64)],
@@ -74,9 +75,14 @@ impl Exchange {
             coverage: Some(coverage),
             ..self.base(Kind::ModelRequest)
         };
-        if restores {
+        let key = self.actor.as_ref().map(|actor| &actor.key);
+        let is_first = key.is_some_and(|key| !self.core.is_in_use(key));
+        if restores || is_first || self.policy.config.durable_decisions {
             self.core.record(&record).await?;
             self.place = None;
+            if let Some(key) = key.filter(|_| is_first) {
+                self.core.note_use(key);
+            }
         } else {
             self.decide(&record);
         }

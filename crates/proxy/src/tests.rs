@@ -113,6 +113,32 @@ async fn what_cannot_be_recorded_does_not_leave() {
     assert_eq!(sidecar.records().into_iter().filter(refused).count(), 2);
 }
 
+/// Without a word about tools: the first use of a key waits for the disk, and each request where that is wanted.
+#[tokio::test]
+async fn a_first_use_of_a_key_and_decisions_that_must_be_kept_wait_for_the_disk() {
+    for (more, uses) in [("", 0), ("audit: {path: audit.jsonl, durable: decisions}\n", 3)] {
+        let upstream = Upstream::echo().await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("obelus.yaml");
+        let text = yaml(upstream.address, "");
+        let text = if more.is_empty() { text } else { text.replace("audit: {path: audit.jsonl}\n", more) };
+        assert!(more.is_empty() || text.contains("durable"), "{text}");
+        std::fs::write(&path, text).unwrap();
+        let disk = FullDisk::default();
+        let app = App::start_on(Some(path.clone()), Arc::new(env), Arc::new(disk.clone())).await.unwrap();
+        let keys = crate::virtual_keys(&Config::read(Some(&path), &env).unwrap()).unwrap();
+        let sidecar = Sidecar::run(app, keys, folder);
+        for _ in 0..uses {
+            assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 200);
+        }
+        disk.0.store(true, Ordering::SeqCst);
+        // Nobody has told it that the disk is full.
+        assert_eq!(sidecar.send(&sidecar.chat("hello", "")).await.status, 503);
+        assert_eq!(upstream.seen().len(), uses);
+        disk.0.store(false, Ordering::SeqCst);
+    }
+}
+
 #[tokio::test]
 async fn an_audit_that_does_not_keep_up_makes_wait_and_then_refuses() {
     let upstream = Upstream::echo().await;

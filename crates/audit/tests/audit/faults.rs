@@ -239,6 +239,154 @@ fn a_file_that_did_not_reach_the_disk_is_abandoned_and_the_next_says_why() {
     assert!(abandoned.contains("unknown"));
 }
 
+/// The process ends after a wait for the disk has failed and before another file could be begun.
+#[test]
+fn a_restart_goes_on_in_a_new_file_behind_what_is_known_to_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Faulty::default();
+    let log = Log::open_on(&settings(folder.path()), Arc::new(disk.clone())).unwrap();
+    log.append_blocking(&record("before"), SystemTime::now()).unwrap();
+    disk.break_all(&[Step::Sync, Step::Rename]);
+    log.append_blocking(&record("unknown"), SystemTime::now()).unwrap_err();
+    drop(log);
+    // Nothing was begun: the file that failed is still the last.
+    assert!(std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap().contains("unknown"));
+    let log = Log::open(&settings(folder.path())).unwrap();
+    log.append_blocking(&record("after"), SystemTime::now()).unwrap();
+    drop(log);
+    let found = records(folder.path());
+    assert_eq!(
+        kinds(folder.path()),
+        ["segment_started", "model_request", "segment_started", "model_request"]
+    );
+    assert_eq!((&found[2]["segment"]["reason"], &found[2]["seq"]), (&"sync_failed".into(), &3.into()));
+    assert_eq!(found[3]["request_id"], "after");
+    assert_eq!(check_right(folder.path()).recoveries, 1);
+    // What said so is gone, and the next start goes on in the same file.
+    assert!(!folder.path().join("audit.left").exists());
+    drop(Log::open(&settings(folder.path())).unwrap());
+    assert_eq!(records(folder.path()).len(), 4);
+}
+
+/// A disk on which one folder hangs from some time on.
+#[derive(Clone, Debug)]
+struct Hanging {
+    folder: std::path::PathBuf,
+    /// Held while it hangs.
+    gate: Arc<Mutex<()>>,
+}
+
+struct HangingFile {
+    file: Box<dyn DiskFile>,
+    gate: Arc<Mutex<()>>,
+}
+
+impl Write for HangingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _open = self.gate.lock().expect("nobody panics");
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl DiskFile for HangingFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()
+    }
+}
+
+impl Disk for Hanging {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        FileSystem.create(path)
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = FileSystem.append(path)?;
+        if path.starts_with(&self.folder) {
+            return Ok(Box::new(HangingFile { file, gate: Arc::clone(&self.gate) }));
+        }
+        Ok(file)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        FileSystem.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        FileSystem.remove(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        FileSystem.sync_folder(folder)
+    }
+}
+
+#[tokio::test]
+async fn a_folder_of_copies_that_hangs_keeps_no_record_waiting_and_is_told() {
+    let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let place = Settings { copies: Some(copies.path().to_owned()), ..settings(folder.path()) };
+    let gate = Arc::new(Mutex::new(()));
+    let disk = Hanging { folder: copies.path().to_owned(), gate: Arc::clone(&gate) };
+    let log = Log::open_on(&place, Arc::new(disk)).unwrap();
+    // A lock must not be held over an `await`; so a thread holds it until it is told.
+    let (let_go, told) = std::sync::mpsc::channel::<()>();
+    let (held, is_held) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let hangs = gate.lock().expect("nobody panics");
+        held.send(()).expect("it is waited for");
+        told.recv().unwrap_err();
+        drop(hangs);
+    });
+    is_held.recv().unwrap();
+    // More checkpoints than may wait.
+    for round in 0..70 {
+        for at in 0..1000 {
+            log.reserve().await.unwrap().put(&record(&format!("{round}-{at}")), SystemTime::now());
+        }
+        log.append(&record("kept"), SystemTime::now()).await.unwrap();
+    }
+    log.close().unwrap();
+    drop(let_go);
+    holder.join().unwrap();
+    assert!(kinds(folder.path()).iter().any(|kind| kind == "checkpoint_failed"));
+    check_right(folder.path());
+}
+
+#[test]
+fn finished_files_are_shipped_compressed_and_again_only_if_they_are_missing() {
+    let (folder, ship) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let place =
+        Settings { ship: Some(ship.path().to_owned()), segment_bytes: 900, ..settings(folder.path()) };
+    for round in 0..2 {
+        let log = Log::open(&place).unwrap();
+        for number in 0..20 {
+            log.append_blocking(&record(&format!("{round}-{number}")), SystemTime::now()).unwrap();
+        }
+        log.close().unwrap();
+        let (mut shipped, mut lost) = (0, None);
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if name.starts_with("audit-") {
+                let copy = ship.path().join(format!("{name}.zst"));
+                let text = zstd::stream::decode_all(std::fs::File::open(&copy).unwrap()).unwrap();
+                assert_eq!(text, std::fs::read(&path).unwrap(), "{name}");
+                shipped += 1;
+                lost = Some(copy);
+            }
+        }
+        assert!(shipped > 4 * (round + 1), "{shipped}");
+        // The next round makes up for one that is gone.
+        std::fs::remove_file(lost.unwrap()).unwrap();
+    }
+    let nowhere = Settings { ship: Some(ship.path().join("nowhere")), ..settings(folder.path()) };
+    let error = Log::open(&nowhere).unwrap_err().to_string();
+    assert!(error.contains("is no folder"), "{error}");
+}
+
 #[test]
 fn a_checkpoint_that_cannot_be_written_is_told_once() {
     let folder = tempfile::tempdir().unwrap();

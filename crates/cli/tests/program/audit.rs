@@ -71,11 +71,14 @@ fn a_log_that_begins_late_and_a_key_that_is_not_its_own_are_told() {
     let place = Settings { segment_bytes: 1, ..Settings::new(folder.path().join("audit.jsonl")) };
     drop(Log::open(&place).unwrap());
     fs::remove_file(folder.path().join("audit-00000000000000000001.jsonl")).unwrap();
-    let text = run(folder.path(), &["audit", "verify", "."]).out;
-    assert!(text.contains("records 1 to 4 are not here"), "{text}");
+    let done = run(folder.path(), &["audit", "verify", "."]);
+    assert!(done.code == Some(3) && done.out.contains("records 1 to 4 are not here"), "{done:?}");
+    assert!(done.out.contains("FAULT from record 1 on: ") && done.out.contains("--from 5"), "{done:?}");
+    assert_eq!(run(folder.path(), &["audit", "verify", ".", "--from", "4"]).code, Some(3));
+    assert_eq!(run(folder.path(), &["audit", "verify", ".", "--from", "5"]).code, Some(0));
     let other = log();
     fs::copy(other.path().join("audit.pub"), folder.path().join("other.pub")).unwrap();
-    let (code, report) = verify(folder.path(), &["--key", "other.pub"]);
+    let (code, report) = verify(folder.path(), &["--key", "other.pub", "--from", "5"]);
     assert_eq!((code, &report["fault"]["seq"]), (Some(3), &5.into()));
     // A note that is none of a log.
     let kept = fs::read_to_string(folder.path().join("kept")).unwrap();

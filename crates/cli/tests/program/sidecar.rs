@@ -209,6 +209,22 @@ fn keys_that_the_program_makes_and_revokes_hold_at_once() {
 }
 
 /// A file of `deploy`.
+#[test]
+fn records_go_to_standard_output_where_that_is_wanted() {
+    let config = CONFIG.replace("audit.jsonl", "audit.jsonl, stdout: true");
+    let folder = folder(&[("obelus.yaml", &config)]);
+    let mut command = obelus(folder.path(), &["serve", "-c", "obelus.yaml"]);
+    command.env("OPENAI_API_KEY", "fake");
+    let mut serving = Serving::start(command);
+    serving.signal("-TERM");
+    let mut out = String::new();
+    serving.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert!(serving.child.wait().unwrap().success());
+    let kept = fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
+    assert!(kept.lines().count() >= 3, "{kept}");
+    assert_eq!(out, kept);
+}
+
 fn deployed(name: &str) -> String {
     fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy")).join(name)).unwrap()
 }

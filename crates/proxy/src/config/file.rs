@@ -86,8 +86,27 @@ pub(crate) struct AuditSection {
     /// A folder to which checkpoints are copied. It must be there, and should be where nobody who can write records can
     /// take anything away. Default: none, then nothing shows it when records are cut off or written anew.
     pub(crate) checkpoints: Option<PathBuf>,
+    /// A folder to which finished files of records are copied, compressed (zstd), for others to take away. It must be there.
+    /// Default: none.
+    pub(crate) ship: Option<PathBuf>,
+    /// Whether records are written to standard output as well, once they are kept. Default: false.
+    pub(crate) stdout: bool,
+    /// Which requests leave only when their record outlives a loss of power: `effects`, those whose answers may turn tokens
+    /// into values for tools and the first of each virtual key, or `decisions`, all. Default `effects`.
+    pub(crate) durable: Durable,
     /// How long a file becomes before the next begins, in bytes, at least 65536. Default 67108864 (64 MiB).
     pub(crate) segment_bytes: Option<u64>,
+}
+
+/// Which requests wait for their record.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durable {
+    /// Those that may have an effect beside the answer.
+    #[default]
+    Effects,
+    /// All.
+    Decisions,
 }
 
 /// A provider that may be reached.

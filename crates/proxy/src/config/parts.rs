@@ -166,6 +166,8 @@ pub(super) fn audit(
     let mut settings = obelus_audit::Settings::new(path);
     settings.key = section.key_file.map(|path| folder.join(path));
     settings.copies = section.checkpoints.map(|path| folder.join(path));
+    settings.ship = section.ship.map(|path| folder.join(path));
+    settings.stdout = section.stdout;
     settings.segment_bytes = section.segment_bytes.unwrap_or(settings.segment_bytes);
     if settings.segment_bytes < SEGMENT_BYTES_MIN {
         return Err(ConfigError::at(

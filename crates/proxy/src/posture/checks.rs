@@ -433,7 +433,7 @@ pub const CHECKS: &[Check] = &[
         [
             "Nothing takes old records away, and nothing keeps them elsewhere",
             "The disk fills up; a lost disk loses all of them",
-            "Copy finished segments elsewhere, and take away what is older than you must keep it",
+            "Name a folder for finished files in audit.ship, and take away what is older than you must keep it",
         ],
     ),
     check(

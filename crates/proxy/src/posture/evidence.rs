@@ -89,7 +89,7 @@ impl Review<'_> {
         if let Some(newest) = time(&last).filter(|time| *time > Utc::from(self.now + AHEAD_MAX)) {
             self.note("evidence/clock", "audit.path", format!("the newest record is of {newest}"));
         }
-        if let Some(first) = first {
+        if let Some(first) = first.filter(|_| self.config.audit.ship.is_none()) {
             self.note(
                 "evidence/retention",
                 "audit.path",
