@@ -144,6 +144,8 @@ impl Line<'_> {
         }
         let is_intent = matches!(&self.kind, Field::Text(kind) if kind.contains("intent"));
         match &self.outcome {
+            // Whoever wrote it knows better than the status: 409 may be another attempt that is on its way.
+            outcome if is(outcome, "unknown") => Some(State::Unknown),
             Field::Text(_) if status.is_some_and(|status| (400..500).contains(&status)) => {
                 Some(State::Failed)
             }

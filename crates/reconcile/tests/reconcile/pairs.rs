@@ -147,6 +147,41 @@ fn an_answer_that_stripe_repeats_is_no_second_call_and_another_account_is_no_mat
 }
 
 #[test]
+fn what_the_outcome_says_decides_what_is_expected() {
+    let (record, [event, _]) = one_refund();
+    let later = event
+        .replace("evt_", "evt_x")
+        .replace("req_1", "req_2")
+        .replace("\"k\"", "null")
+        .replace("1751328010", "1751329999");
+    for (outcome, status, wanted) in [
+        ("completed", 200, [1, 0, 0]),
+        ("completed", 402, [0, 1, 0]),
+        ("failed", 400, [0, 1, 0]),
+        ("failed", 502, [0, 0, 1]),
+        ("unknown", 409, [0, 0, 1]),
+        ("unknown", 500, [0, 0, 1]),
+        ("cancelled", 200, [0, 0, 1]),
+    ] {
+        let record =
+            record.replace("\"completed\",\"status\":200", &format!("\"{outcome}\",\"status\":{status}"));
+        let counts = reconcile(
+            record.as_bytes(),
+            later.as_bytes(),
+            Settings { since: obelus_audit::Utc::parse("2025-07-01"), ..Settings::default() },
+        )
+        .counts;
+        assert_eq!([counts.without_event, counts.failed, counts.not_done], wanted, "{outcome} {status}");
+    }
+    // What people decide is no call, and one that waits has not gone out.
+    let waits = r#"{"seq":1,"time":"2025-07-01T00:00:10Z","kind":"call","request_id":"r","operation":"PostRefunds","decision":"wait","status":202}
+{"seq":2,"time":"2025-07-01T00:00:11Z","kind":"approval_decided","request_id":"s","operation":"PostRefunds","decision":"approve"}
+"#;
+    let counts = reconcile(waits.as_bytes(), event.as_bytes(), Settings::default()).counts;
+    assert_eq!((counts.calls, counts.kept_back, counts.writes_without_call), (1, 1, 1));
+}
+
+#[test]
 fn text_of_an_event_that_is_no_id_is_not_told() {
     let (record, [event, _]) = one_refund();
     let event =
