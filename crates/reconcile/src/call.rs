@@ -284,7 +284,7 @@ impl Calls {
     /// Ends the reading: frees what only that needs, and puts calls in the order of time.
     pub(crate) fn finish(&mut self) {
         self.by_request = HashMap::new();
-        self.calls.sort_by_key(|call| (call.begun, call.seq));
+        self.calls.sort_unstable_by_key(|call| (call.begun, call.seq));
         for call in &mut self.calls {
             if call.state <= State::Sent {
                 call.ended = call.begun + ON_ITS_WAY;

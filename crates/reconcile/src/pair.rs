@@ -64,12 +64,6 @@ struct Candidate {
     call: usize,
 }
 
-/// By whose events a call is taken.
-struct Taken {
-    request: u64,
-    kinds: Vec<TypeId>,
-}
-
 /// Events that wait, in groups of one request.
 struct Groups {
     order: Vec<usize>,
@@ -289,20 +283,23 @@ impl Pairing {
             });
         }
         candidates.sort_unstable();
-        let mut taken: HashMap<usize, Taken> = HashMap::new();
+        // Events without a request are one by one: their types, by the calls that they belong to.
+        let mut alone: HashMap<usize, Vec<TypeId>> = HashMap::new();
         let mut settled = vec![false; groups.len()];
         for Candidate { group: at, call, .. } in candidates {
             let (Some(group), Some(settled)) = (groups.get(at), settled.get_mut(at)) else { continue };
             let Some(first) = group.first().and_then(|at| self.waiting.get(*at)).copied() else { continue };
-            let by = taken.entry(call).or_insert(Taken { request: first.request, kinds: Vec::new() });
-            // Events without a request are one by one; several of different types can be of one call.
-            let is_free = by.kinds.is_empty()
-                || by.request == 0 && first.request == 0 && !by.kinds.contains(&first.kind);
-            if *settled || !is_free {
+            let is_untaken = self.calls.calls.get(call).is_some_and(|call| call.found == Found::Nothing);
+            // Several of different types can be of one call.
+            let joins =
+                first.request == 0 && alone.get(&call).is_some_and(|kinds| !kinds.contains(&first.kind));
+            if *settled || !is_untaken && !joins {
                 continue;
             }
             *settled = true;
-            by.kinds.push(first.kind);
+            if first.request == 0 {
+                alone.entry(call).or_default().push(first.kind);
+            }
             for at in group {
                 self.attach_waiting(call, *at);
             }
