@@ -9,6 +9,7 @@
 //! * [`Route::of`] says which requests are understood.
 //! * [`Wire::inspect`] says what a request asks for, or refuses it; [`Wire::request`] redacts it; [`Wire::admit`] is
 //!   for both.
+//! * [`Messages`] reads those of the Model Context Protocol, for the same scopes.
 //! * [`Wire::answer`] reads an answer that comes whole, [`Wire::events`] one that is streamed.
 //!
 //! ```
@@ -38,6 +39,7 @@ mod inspect;
 mod lanes;
 mod lex;
 mod links;
+mod messages;
 mod positions;
 mod profile;
 mod read;
@@ -51,6 +53,7 @@ mod weave;
 mod wire;
 
 pub use events::Events;
+pub use messages::{Messages, Sender};
 pub use profile::{HashKey, Media, Profile, RestoredArgument};
 pub use refusal::{Reason, Refusal};
 pub use route::{Provider, Route};

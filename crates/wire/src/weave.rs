@@ -41,11 +41,12 @@ pub(crate) fn with(lex: &Lex, doc: &[u8], parts: &[Part], rest: &[u8], read: Vec
     if before.len() != after.len() {
         return None;
     }
-    let mut saved = 0;
+    let (mut taken, mut put) = (0, 0);
     let mut places = Vec::with_capacity(parts.len());
     for part in parts {
-        let at = part.span.start - saved;
-        saved += part.span.len() - EMPTY.len();
+        let at = part.span.start + put - taken;
+        taken += part.span.len();
+        put += EMPTY.len();
         let number = before.binary_search_by_key(&at, |leaf| leaf.start).ok()?;
         places.push((after[number].clone(), part.with.as_deref().unwrap_or(&doc[part.span.clone()])));
     }
@@ -71,19 +72,24 @@ mod tests {
 
     #[test]
     fn parts_return_to_their_places() {
-        let doc = br#"{"a":"one","b":[1,"two",{"c":3}],"d":"x"}"#;
+        let doc = br#"{"n":7,"a":"one","b":[1,"two",{"c":3}],"d":"x"}"#;
         let part = |text: &str, with: Option<&str>| {
             let at = std::str::from_utf8(doc).unwrap().find(text).unwrap();
             Part { span: at..at + text.len(), with: with.map(|with| with.as_bytes().to_vec()) }
         };
-        let parts = [part("\"one\"", Some("\"ONE\"")), part("\"two\"", None), part("{\"c\":3}", Some("[]"))];
+        let parts = [
+            part("7", None),
+            part("\"one\"", Some("\"ONE\"")),
+            part("\"two\"", None),
+            part("{\"c\":3}", Some("[]")),
+        ];
         let rest = without(doc, &parts);
-        assert_eq!(&*rest, br#"{"a":"","b":[1,"",""],"d":"x"}"#);
+        assert_eq!(&*rest, br#"{"n":"","a":"","b":[1,"",""],"d":"x"}"#);
         let same = with(&Lex::new(), doc, &parts, &rest, rest.to_vec()).unwrap();
-        assert_eq!(same, br#"{"a":"ONE","b":[1,"two",[]],"d":"x"}"#);
-        let read = br#"{"a":"","b":["[card-number]","",""],"d":"[email]"}"#.to_vec();
+        assert_eq!(same, br#"{"n":7,"a":"ONE","b":[1,"two",[]],"d":"x"}"#);
+        let read = br#"{"n":"","a":"","b":["[card-number]","",""],"d":"[email]"}"#.to_vec();
         let other = with(&Lex::new(), doc, &parts, &rest, read).unwrap();
-        assert_eq!(other, br#"{"a":"ONE","b":["[card-number]","two",[]],"d":"[email]"}"#);
+        assert_eq!(other, br#"{"n":7,"a":"ONE","b":["[card-number]","two",[]],"d":"[email]"}"#);
         assert_eq!(with(&Lex::new(), doc, &parts, &rest, b"[]".to_vec()), None);
     }
 }

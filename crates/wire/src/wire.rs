@@ -183,7 +183,7 @@ impl Reader {
 }
 
 /// What all redactors of a profile have in common.
-fn builder(profile: &Profile, transform: Transform) -> Builder {
+pub(crate) fn builder(profile: &Profile, transform: Transform) -> Builder {
     let mut builder = Redactor::builder();
     builder.format(Format::Json).profile(profile.names).level(profile.level).transform(transform);
     builder.only(&profile.only).skip(&profile.skip);

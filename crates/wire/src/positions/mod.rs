@@ -8,7 +8,10 @@
 //! `*` stands for any element or member that is not named; a path leads to the value and everything below it.
 
 mod anthropic;
+mod mcp;
 mod open_ai;
+
+pub(crate) use mcp::MESSAGE as MCP_MESSAGE;
 
 use crate::route::Route;
 use crate::track::Table;
