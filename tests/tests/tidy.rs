@@ -10,7 +10,7 @@ const FILE_LINES_MAX: usize = 800;
 const FUNCTION_LINES_MAX: usize = 80;
 
 /// Which crates of the project each may depend on (for its tests: any).
-const DIRECTION: [(&str, &[&str]); 14] = [
+const DIRECTION: [(&str, &[&str]); 15] = [
     ("json", &[]),
     ("detect", &["json"]),
     ("fields", &["detect"]),
@@ -22,6 +22,7 @@ const DIRECTION: [(&str, &[&str]); 14] = [
     ("audit", &[]),
     ("gate", &[]),
     ("reconcile", &["audit"]),
+    ("mcp", &["gate", "json", "obelus", "vault", "wire"]),
     ("proxy", &["audit", "obelus", "vault", "wire"]),
     ("demo", &[]),
     ("cli", &["audit", "demo", "gate", "obelus", "proxy", "reconcile", "vault"]),

@@ -1,0 +1,121 @@
+//! Errors of JSON-RPC and of tools, as messages of ours.
+
+use obelus_json::string::escape;
+use std::fmt;
+
+/// Why a message goes no further. Holds nothing of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fault {
+    /// The code of JSON-RPC.
+    pub code: i32,
+    /// What, and what to do.
+    pub message: String,
+}
+
+/// Policy, a finding or a limit stands against it. Codes from -32000 to -32099 are for implementations to choose; none of
+/// the protocol's is used.
+const REFUSED: i32 = -32050;
+
+impl Fault {
+    pub(crate) fn new(code: i32, message: &str) -> Fault {
+        Fault { code, message: message.to_owned() }
+    }
+
+    /// No JSON.
+    pub(crate) fn parse(message: &str) -> Fault {
+        Fault::new(-32700, message)
+    }
+
+    /// No message of the protocol.
+    pub(crate) fn invalid(message: &str) -> Fault {
+        Fault::new(-32600, message)
+    }
+
+    /// A method that is not passed on.
+    pub(crate) fn method() -> Fault {
+        Fault::new(-32601, "the method is not known to the gateway: use those of the protocol")
+    }
+
+    /// Parameters that are not what the method takes.
+    pub(crate) fn params(message: &str) -> Fault {
+        Fault::new(-32602, message)
+    }
+
+    /// A fault of the gateway or of what it needs.
+    pub(crate) fn internal(message: &str) -> Fault {
+        Fault::new(-32603, message)
+    }
+
+    pub(crate) fn refused(message: &str) -> Fault {
+        Fault::new(REFUSED, message)
+    }
+
+    /// The error as a message; `id` is as it was written.
+    pub(crate) fn answer(&self, id: Option<&[u8]>) -> Vec<u8> {
+        let mut out = open(id);
+        out.extend_from_slice(b"\"error\":{\"code\":");
+        out.extend_from_slice(self.code.to_string().as_bytes());
+        out.extend_from_slice(b",\"message\":\"");
+        escape(self.message.as_bytes(), &mut out);
+        out.extend_from_slice(b"\"}}");
+        out
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+fn open(id: Option<&[u8]>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    out.extend_from_slice(id.unwrap_or(b"null"));
+    out.push(b',');
+    out
+}
+
+/// The result of a tool that says that the call failed, for the model to read.
+pub(crate) fn tool_error(id: &[u8], is_modern: bool, text: &str) -> Vec<u8> {
+    let mut out = open(Some(id));
+    out.extend_from_slice(b"\"result\":{");
+    if is_modern {
+        out.extend_from_slice(b"\"resultType\":\"complete\",");
+    }
+    out.extend_from_slice(b"\"content\":[{\"type\":\"text\",\"text\":\"");
+    escape(text.as_bytes(), &mut out);
+    out.extend_from_slice(b"\"}],\"isError\":true}}");
+    out
+}
+
+/// A result that is at hand.
+pub(crate) fn result(id: &[u8], result: &[u8]) -> Vec<u8> {
+    let mut out = open(Some(id));
+    out.extend_from_slice(b"\"result\":");
+    out.extend_from_slice(result);
+    out.push(b'}');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_messages() {
+        let fault = Fault::parse("say \"no\"");
+        assert_eq!(
+            fault.answer(Some(b"\"a\"")),
+            br#"{"jsonrpc":"2.0","id":"a","error":{"code":-32700,"message":"say \"no\""}}"#
+        );
+        assert!(fault.answer(None).starts_with(br#"{"jsonrpc":"2.0","id":null,"#));
+        assert_eq!(
+            tool_error(b"1", true, "no"),
+            br#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"no"}],"isError":true}}"#
+        );
+        assert_eq!(result(b"1", b"{}"), br#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    }
+}

@@ -1,0 +1,381 @@
+//! A server that is a process: messages are lines of its standard input and output.
+
+use crate::fault::Fault;
+use crate::message::MESSAGE_BYTES_MAX;
+use crate::session::{Session, Step};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio as Pipe};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a server has to end by itself once its input is closed, and once more when it was told to end.
+const END_WAIT: Duration = Duration::from_secs(5);
+
+/// Messages that wait until the server reads them.
+const QUEUE: usize = 256;
+
+/// Bytes of one line of a server's standard error.
+const ERROR_LINE_BYTES_MAX: usize = 64 << 10;
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ended {
+    /// The client closed its side, and the server ended.
+    ClientLeft,
+    /// Somebody stopped it, and the server ended.
+    Stopped,
+    /// The server ended by itself.
+    ServerEnded(ExitStatus),
+    /// The server asks and does not read what it is answered. It was ended.
+    ServerStuck,
+}
+
+/// What tells the threads' owner what happened.
+enum Event {
+    ClientLeft,
+    Stop,
+    ServerLeft,
+    ServerStuck,
+}
+
+/// Ends a run from elsewhere.
+#[derive(Clone)]
+pub struct Stopper(Sender<Event>);
+
+impl fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stopper").finish_non_exhaustive()
+    }
+}
+
+impl Stopper {
+    /// Ends the run. One that has ended stays so.
+    pub fn stop(&self) {
+        self.0.send(Event::Stop).unwrap_or_default();
+    }
+}
+
+/// The client's side.
+pub struct Client {
+    /// What it says.
+    pub input: Box<dyn Read + Send>,
+    /// What it hears.
+    pub output: Box<dyn Write + Send>,
+    /// Where the server's standard error goes, redacted.
+    pub errors: Box<dyn Write + Send>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// Runs a server as a process, and stands between it and one client.
+pub struct Stdio {
+    session: Arc<Session>,
+    command: Command,
+    events: (Sender<Event>, Receiver<Event>),
+}
+
+impl fmt::Debug for Stdio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stdio").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Stdio {
+    /// Will run the command, in a process group of its own.
+    pub fn new(session: Session, command: Command) -> Stdio {
+        Stdio { session: Arc::new(session), command, events: mpsc::channel() }
+    }
+
+    /// What ends the run from elsewhere.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.events.0.clone())
+    }
+
+    /// Runs until the client leaves, the server ends, or it is stopped. Whatever happens, the server's process group is
+    /// ended when this returns: first its input is closed, then it is told, then it is killed.
+    ///
+    /// The thread that reads the client may outlive this; it passes nothing on any more.
+    ///
+    /// # Errors
+    /// The process cannot be started.
+    pub fn run(mut self, client: Client) -> io::Result<Ended> {
+        self.command.stdin(Pipe::piped()).stdout(Pipe::piped()).stderr(Pipe::piped()).process_group(0);
+        let mut child = self.command.spawn()?;
+        let gone = || io::Error::other("the process has no pipes");
+        let (Some(input), Some(output), Some(errors)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            end(&mut child, Duration::ZERO)?;
+            return Err(gone());
+        };
+        let (queue, queued) = mpsc::sync_channel(QUEUE);
+        let to_client = Arc::new(Mutex::new(client.output));
+        let (events, received) = self.events;
+        let session = self.session;
+        thread::spawn(move || write_all(input, &queued));
+        {
+            let (session, queue, to_client) = (Arc::clone(&session), queue.clone(), Arc::clone(&to_client));
+            let events = events.clone();
+            thread::spawn(move || {
+                let is_stuck = read_server(&session, output, &queue, &to_client);
+                let event = if is_stuck { Event::ServerStuck } else { Event::ServerLeft };
+                events.send(event).unwrap_or_default();
+            });
+        }
+        let told = {
+            let (session, sink) = (Arc::clone(&session), client.errors);
+            thread::spawn(move || read_errors(&session, errors, sink))
+        };
+        {
+            let (session, to_client) = (Arc::clone(&session), Arc::clone(&to_client));
+            thread::spawn(move || {
+                read_client(&session, client.input, &queue, &to_client);
+                // The server sees that the client has left.
+                queue.send(None).unwrap_or_default();
+                events.send(Event::ClientLeft).unwrap_or_default();
+            });
+        }
+        let ended = match received.recv() {
+            Ok(Event::ClientLeft) => wait_for_answers(&mut child, &received)?,
+            Ok(Event::ServerLeft) => {
+                let status = end(&mut child, END_WAIT)?;
+                Ended::ServerEnded(status)
+            }
+            Ok(Event::ServerStuck) => {
+                end(&mut child, Duration::ZERO)?;
+                Ended::ServerStuck
+            }
+            Ok(Event::Stop) | Err(_) => {
+                end(&mut child, Duration::ZERO)?;
+                Ended::Stopped
+            }
+        };
+        session.close();
+        // The client is told, though a thread may still be reading what it says.
+        *to_client.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(io::sink());
+        // It ends with the process group; whoever left the group and kept the pipe is not waited for.
+        let until = Instant::now() + Duration::from_secs(1);
+        while !told.is_finished() && Instant::now() < until {
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        Ok(ended)
+    }
+}
+
+/// The client has left: the server may still answer what it was asked, for a while.
+fn wait_for_answers(child: &mut Child, events: &Receiver<Event>) -> io::Result<Ended> {
+    let until = Instant::now() + END_WAIT;
+    loop {
+        match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Event::ClientLeft) => {}
+            Ok(Event::ServerLeft) => {
+                end(child, END_WAIT)?;
+                return Ok(Ended::ClientLeft);
+            }
+            Ok(Event::Stop | Event::ServerStuck) | Err(_) => {
+                end(child, Duration::ZERO)?;
+                return Ok(Ended::ClientLeft);
+            }
+        }
+    }
+}
+
+/// Waits so long, then tells the process group to end, then kills it.
+fn end(child: &mut Child, wait: Duration) -> io::Result<ExitStatus> {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let tell = |signal| {
+        if let Some(group) = group {
+            // There may be nobody left to be told.
+            kill_process_group(group, signal).unwrap_or_default();
+        }
+    };
+    let mut status = wait_for(child, wait)?;
+    if status.is_none() {
+        tell(Signal::TERM);
+        status = wait_for(child, END_WAIT)?;
+    }
+    // Processes that it started are ended with it.
+    tell(Signal::KILL);
+    match status {
+        Some(status) => Ok(status),
+        None => child.wait(),
+    }
+}
+
+fn wait_for(child: &mut Child, wait: Duration) -> io::Result<Option<ExitStatus>> {
+    let until = Instant::now() + wait;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= until {
+            return Ok(None);
+        }
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A line for the server, or that its input is closed.
+type Queued = Option<Vec<u8>>;
+
+/// Passes queued messages to the server, then closes its input.
+fn write_all(mut input: ChildStdin, queued: &Receiver<Queued>) {
+    while let Ok(Some(line)) = queued.recv() {
+        if input.write_all(&line).and_then(|()| input.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+type Output = Mutex<Box<dyn Write + Send>>;
+
+/// A message as a line. No JSON text that was read as a line has a line break in it, and none that is made here.
+fn line(mut message: Vec<u8>) -> Vec<u8> {
+    message.push(b'\n');
+    message
+}
+
+fn tell(output: &Output, message: Vec<u8>) -> io::Result<()> {
+    let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+    output.write_all(&line(message))?;
+    output.flush()
+}
+
+fn read_client(session: &Session, input: Box<dyn Read + Send>, queue: &SyncSender<Queued>, output: &Output) {
+    let mut lines = Lines::new(BufReader::new(input), MESSAGE_BYTES_MAX);
+    while let Ok(Some(read)) = lines.next() {
+        let step = match read {
+            Some(message) => session.from_client(message),
+            None => Step::Answer(
+                Fault::invalid("the message is longer than 16 MiB: send less at a time").answer(None),
+            ),
+        };
+        let is_passed = match step {
+            Step::Forward(message) => queue.send(Some(line(message))).is_ok(),
+            Step::Answer(message) => tell(output, message).is_ok(),
+            Step::Drop => true,
+        };
+        if !is_passed {
+            return;
+        }
+    }
+}
+
+/// Whether it ended because the server does not read what it is answered.
+fn read_server(session: &Session, pipe: impl Read, queue: &SyncSender<Queued>, output: &Output) -> bool {
+    let mut lines = Lines::new(BufReader::new(pipe), MESSAGE_BYTES_MAX);
+    while let Ok(Some(read)) = lines.next() {
+        // One that is too long to be a message is refused as one that is none.
+        let step = session.from_server(read.unwrap_or_default());
+        match step {
+            Step::Forward(message) => {
+                if tell(output, message).is_err() {
+                    return false;
+                }
+            }
+            Step::Answer(message) => {
+                // To wait here could be to wait for a server that waits for us.
+                if queue.try_send(Some(line(message))).is_err() {
+                    return true;
+                }
+            }
+            Step::Drop => {}
+        }
+    }
+    false
+}
+
+fn read_errors(session: &Session, pipe: impl Read, mut errors: Box<dyn Write + Send>) {
+    let mut lines = Lines::new(BufReader::new(pipe), ERROR_LINE_BYTES_MAX);
+    while let Ok(Some(read)) = lines.next() {
+        let read = read.and_then(|text| session.redact_text(text));
+        let text = read.unwrap_or_else(|| b"[a line that cannot be read]".to_vec());
+        // A standard error that cannot be written to is no reason to stop reading the server's.
+        errors.write_all(&line(text)).and_then(|()| errors.flush()).unwrap_or_default();
+    }
+}
+
+/// Lines up to a length, without their ends.
+struct Lines<R> {
+    reader: R,
+    line: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn new(reader: R, bytes_max: usize) -> Lines<R> {
+        Lines { reader, line: Vec::new(), bytes_max }
+    }
+
+    /// The next line that is not empty: nothing inside if it is too long, nothing at all at the end.
+    #[expect(clippy::option_option, reason = "the outer one ends the loop of whoever reads")]
+    fn next(&mut self) -> io::Result<Option<Option<&[u8]>>> {
+        loop {
+            self.line.clear();
+            let (mut is_long, mut is_any) = (false, false);
+            loop {
+                let read = match self.reader.fill_buf() {
+                    Ok(read) => read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error),
+                };
+                if read.is_empty() {
+                    break;
+                }
+                is_any = true;
+                let end = read.iter().position(|byte| *byte == b'\n');
+                let text = read.get(..end.unwrap_or(read.len())).unwrap_or_default();
+                is_long |= self.line.len() + text.len() > self.bytes_max;
+                if !is_long {
+                    self.line.extend_from_slice(text);
+                }
+                let used = end.map_or(read.len(), |at| at + 1);
+                self.reader.consume(used);
+                if end.is_some() {
+                    break;
+                }
+            }
+            if !is_any {
+                return Ok(None);
+            }
+            if is_long {
+                return Ok(Some(None));
+            }
+            if !self.line.trim_ascii().is_empty() {
+                return Ok(Some(Some(&self.line)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &[u8], room: usize) -> Vec<Option<Vec<u8>>> {
+        let mut lines = Lines::new(BufReader::with_capacity(room, text), 8);
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().expect("bytes in memory") {
+            all.push(line.map(<[u8]>::to_vec));
+        }
+        all
+    }
+
+    #[test]
+    fn lines_are_bounded_however_they_come() {
+        let text = b"\n{}\r\n  \n12345678\n123456789\nlast";
+        let wanted = [Some(b"{}\r".to_vec()), Some(b"12345678".to_vec()), None, Some(b"last".to_vec())];
+        for room in 1..text.len() + 1 {
+            assert_eq!(lines(text, room), wanted, "{room}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Servers that are processes.
+
+use crate::support::{Line, Memory, Stage, call, other};
+use obelus_mcp::{Client, OnChange, Outcome, Stdio, StdioEnded, Stopper};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// A server in the shell: it answers by what stands in a line, and tells what it gets on standard error.
+const SERVER: &str = r#"
+printf 'listening, mail to jenny@example.com\n' >&2
+while IFS= read -r line; do
+    printf 'got %s\n' "$line" >&2
+    case $line in
+        *'"tools/list"'*) printf '%s\n' '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"find"},{"name":"wipe"}]}}' ;;
+        *'"find"'*) printf '%s\n' '{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"jenny@example.com"}]}}' ;;
+        *'"resources/read"'*) printf 'no message\n[]\n%s\n' '{"jsonrpc":"2.0","id":7,"method":"tools/call"}' ;;
+        *-32601*) printf '%s\n' '{"jsonrpc":"2.0","id":3,"result":{"contents":[]}}' ;;
+        *'"ping"'*) exit 3 ;;
+    esac
+done
+printf 'done\n' >&2
+"#;
+
+struct Run {
+    to: Option<PipeWriter>,
+    from: BufReader<PipeReader>,
+    errors: PipeReader,
+    stopper: Stopper,
+    ended: JoinHandle<io::Result<StdioEnded>>,
+    journal: Arc<Memory>,
+}
+
+fn run(script: &str) -> Run {
+    let Stage { session, journal, .. } = other(None, OnChange::Stop);
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    let stdio = Stdio::new(session, command);
+    let stopper = stdio.stopper();
+    let (input, to) = io::pipe().expect("a pipe");
+    let (from, output) = io::pipe().expect("a pipe");
+    let (errors, error_sink) = io::pipe().expect("a pipe");
+    let client = Client { input: Box::new(input), output: Box::new(output), errors: Box::new(error_sink) };
+    let ended = std::thread::spawn(move || stdio.run(client));
+    Run { to: Some(to), from: BufReader::new(from), errors, stopper, ended, journal }
+}
+
+impl Run {
+    fn say(&mut self, message: &str) {
+        let to = self.to.as_mut().expect("it is open");
+        to.write_all(format!("{message}\n").as_bytes()).expect("somebody reads");
+    }
+
+    fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.from.read_line(&mut line).expect("text");
+        line.trim_end().to_owned()
+    }
+
+    /// How it ended, and what the server wrote to standard error.
+    fn end(mut self) -> (StdioEnded, String) {
+        drop(self.to.take());
+        let ended = self.ended.join().expect("no panic").expect("it was started");
+        let mut errors = String::new();
+        self.errors.read_to_string(&mut errors).expect("text");
+        (ended, errors)
+    }
+}
+
+#[test]
+fn a_conversation_passes_redacted_and_ends_with_the_client() {
+    let mut run = run(SERVER);
+    run.say(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
+    assert_eq!(run.hear(), r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"find"}]}}"#);
+    run.say(&call(9, "wipe", "{}"));
+    assert!(run.hear().contains("Denied"));
+    run.say("[]");
+    assert!(run.hear().contains("-32600"));
+    run.say(&call(2, "find", "{}"));
+    let shown = run.hear();
+    assert!(shown.contains("obl_email_") && !shown.contains("jenny"), "{shown}");
+    // What is no message is dropped, what a server may not ask is refused, and the answer comes.
+    run.say(r#"{"jsonrpc":"2.0","id":3,"method":"resources/read","params":{"uri":"notes:7"}}"#);
+    assert_eq!(run.hear(), r#"{"jsonrpc":"2.0","id":3,"result":{"contents":[]}}"#);
+    let (ended, errors) = run.end();
+    assert_eq!(ended, StdioEnded::ClientLeft);
+    assert!(errors.starts_with("listening, mail to obl_email_") && errors.ends_with("done\n"), "{errors}");
+    assert!(!errors.contains("wipe"), "the server never saw the call: {errors}");
+}
+
+#[test]
+fn a_server_that_ends_ends_the_run() {
+    let mut run = run(SERVER);
+    run.say(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    assert_eq!(run.hear(), "");
+    let journal = Arc::clone(&run.journal);
+    let (ended, _) = run.end();
+    let StdioEnded::ServerEnded(status) = ended else { panic!("{ended:?}") };
+    assert_eq!(status.code(), Some(3));
+    assert!(journal.take().contains(&Line::Ended(Outcome::Unknown, None)));
+}
+
+#[test]
+fn whoever_is_stopped_takes_the_servers_processes_along() {
+    // The grandchild does not mind that the input is closed.
+    let script = r#"sleep 1000 & printf '%s\n' "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{\"pid\":$!}}"; wait"#;
+    let mut run = run(script);
+    let told = run.hear();
+    let pid: String = told.chars().filter(char::is_ascii_digit).skip(2).collect();
+    assert!(std::fs::exists(format!("/proc/{pid}")).expect("a process"), "{told}");
+    run.stopper.stop();
+    let (ended, _) = run.end();
+    assert_eq!(ended, StdioEnded::Stopped);
+    // A process that was killed and not yet waited for has no memory.
+    let left = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    assert!(left.is_empty() || left.contains("zombie"), "{left}");
+}
+
+#[test]
+fn a_command_that_is_not_there_is_an_error() {
+    let Stage { session, .. } = other(None, OnChange::Stop);
+    let client =
+        Client { input: Box::new(io::empty()), output: Box::new(io::sink()), errors: Box::new(io::sink()) };
+    assert!(Stdio::new(session, Command::new("/no/such/command")).run(client).is_err());
+}
