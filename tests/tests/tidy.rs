@@ -23,9 +23,9 @@ const DIRECTION: [(&str, &[&str]); 15] = [
     ("gate", &[]),
     ("reconcile", &["audit"]),
     ("mcp", &["gate", "json", "obelus", "vault", "wire"]),
-    ("proxy", &["audit", "obelus", "vault", "wire"]),
+    ("proxy", &["audit", "gate", "mcp", "obelus", "vault", "wire"]),
     ("demo", &[]),
-    ("cli", &["audit", "demo", "gate", "obelus", "proxy", "reconcile", "vault"]),
+    ("cli", &["audit", "demo", "gate", "mcp", "obelus", "proxy", "reconcile", "vault"]),
 ];
 
 /// What may stand nowhere, in parts so that this file does not hold it.

@@ -14,6 +14,7 @@
 //! trace. That does not show an end that was cut off or a log that was written anew; a [`Checkpoint`] that somebody else
 //! holds does: it says how many records there are and the root of the tree over them, signed.
 
+mod call;
 mod checkpoint;
 mod disk;
 mod error;
@@ -33,6 +34,7 @@ mod tree;
 mod verify;
 mod writer;
 
+pub use call::{Arguments, Call};
 pub use checkpoint::Checkpoint;
 pub use disk::{Disk, DiskFile, FileSystem};
 pub use error::{Error, Unwritten};

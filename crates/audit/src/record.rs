@@ -1,5 +1,6 @@
 //! The form of a record.
 
+use crate::call::Call;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,6 +51,15 @@ pub enum Kind {
     ModelRequest,
     /// How the answer to an allowed request ended.
     ModelAnswer,
+    /// A call that the gate judged. Of one that changes something and may leave, this outlives a loss of power before
+    /// it does.
+    Call,
+    /// How an allowed call ended.
+    CallOutcome,
+    /// A call waits for people.
+    ApprovalRequested,
+    /// Somebody decided about a call, or its time was over.
+    ApprovalDecided,
     /// A virtual key stood in a request and was revoked.
     KeyExposed,
     /// The process began to serve.
@@ -64,6 +74,17 @@ pub enum Kind {
     SegmentStarted,
     /// Checkpoints are signed by another key from here on.
     KeyRotated,
+    /// A request of a client to a server of tools, decided before anything leaves. Of a call that changes something and
+    /// may leave, this outlives a loss of power before it does.
+    ToolRequest,
+    /// How an allowed request to a server of tools ended.
+    ToolAnswer,
+    /// The definition of a tool was seen for the first time.
+    ToolPinned,
+    /// The definition of a tool is not the one that is pinned.
+    ToolChanged,
+    /// A message of a server of tools was dropped.
+    MessageDropped,
     /// A checkpoint could not be written, here or where copies go.
     CheckpointFailed,
     /// Records could not be written to standard output or to the folder of finished segments.
@@ -78,6 +99,14 @@ pub enum Decision {
     Allow,
     /// It goes no further.
     Refuse,
+    /// It waits for people.
+    Wait,
+    /// Somebody lets it go out.
+    Approve,
+    /// Somebody does not let it go out, which is final.
+    Deny,
+    /// Its time was over before it went out.
+    Expire,
 }
 
 /// What came of it.
@@ -90,6 +119,8 @@ pub enum Outcome {
     Failed,
     /// The client went away, or its key was revoked.
     Cancelled,
+    /// A call left, and nobody knows what came of it.
+    Unknown,
 }
 
 /// Who asked.
@@ -154,6 +185,15 @@ pub struct Record {
     /// What was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+    /// The call that the gate judged.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Box<Call>>,
+    /// The tool, by its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Word>,
+    /// The hash of the tool's definition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_hash: Option<Word>,
     /// The ids of Stripe objects that it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stripe_objects: Vec<Word>,
@@ -187,6 +227,9 @@ impl Record {
             policy_version: None,
             redactions: BTreeMap::new(),
             coverage: None,
+            call: None,
+            tool: None,
+            tool_hash: None,
             stripe_objects: Vec::new(),
             exposed_key: None,
             outcome: None,

@@ -4,6 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use obelus::{CarryOver, Category, Level, Profile};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Rules(RulesCommand),
     /// Stand between clients and model providers: the sidecar
     Serve(ConfigArgs),
+    /// Stand between a client and a server of tools (MCP) that runs as a command
+    Mcp(McpArgs),
     /// Make, list and end virtual keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -207,6 +210,21 @@ pub(crate) enum SeverityArg {
     Warning,
     #[default]
     Error,
+}
+
+/// Which server of tools, and the command that runs it.
+///
+/// The virtual key of whoever uses the tools is read from OBELUS_KEY.
+#[derive(Debug, clap::Args)]
+pub(crate) struct McpArgs {
+    /// The server, by its name under `mcp` in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// The command that runs the server, with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -19,6 +19,7 @@ mod audit;
 mod demo;
 mod exported;
 mod keys;
+mod mcp;
 mod policy;
 mod posture;
 mod reconcile;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Serve(args) => serve::run(&args),
+        Command::Mcp(args) => mcp::run(&args),
         Command::Keys(command) => keys::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Audit(command) => audit::run(&command),

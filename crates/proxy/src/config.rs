@@ -1,8 +1,10 @@
 //! The configuration: what the file says, checked, with a default for everything.
 
 mod file;
+mod mcp;
 mod parts;
 
+pub use mcp::{McpKind, McpServer};
 pub use parts::{
     Limits, MediaPolicy, Profile, Restore, Source, Timeouts, Upstream, VaultKeySource, Workflow,
 };
@@ -41,6 +43,8 @@ pub struct Config {
     pub profiles: BTreeMap<String, Profile>,
     /// What virtual keys may do, by name.
     pub workflows: BTreeMap<String, Workflow>,
+    /// Servers of tools, by name.
+    pub mcp: BTreeMap<String, McpServer>,
     /// Bounds of size and count.
     pub limits: Limits,
     /// Bounds of time.
@@ -131,6 +135,7 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
     let upstreams = parts::upstreams(file.upstreams, folder)?;
     let profiles = parts::profiles(file.profiles, folder);
     let workflows = parts::workflows(file.workflows, &upstreams, &profiles)?;
+    let mcp = mcp::servers(file.mcp, folder, &workflows, |name| place(None, name))?;
     let limits = parts::limits(&file.limits)?;
     let durable_decisions = file.audit.durable == Durable::Decisions;
     let records = place(file.audit.path.clone(), "audit.jsonl")?;
@@ -145,6 +150,7 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
         upstreams,
         profiles,
         workflows,
+        mcp,
         limits,
         timeouts: timeouts(&file.timeouts)?,
         text: text.to_owned(),
@@ -257,6 +263,14 @@ mod tests {
             ("timeouts: {header_seconds: 0}", "timeouts.header_seconds"),
             ("timeouts: {header_seconds: .nan}", "timeouts.header_seconds"),
             ("listen: nowhere", "line 1"),
+            ("mcp: {'a b': {tools: {find: read}}}", "mcp"),
+            ("mcp: {notes: {}}", "mcp.notes.tools"),
+            ("mcp: {notes: {tools: {find: reads}}}", "customer_data_read"),
+            ("mcp: {notes: {tools: {find: read}, livemode: true}}", "mcp.notes.livemode"),
+            ("mcp: {notes: {tools: {find: read}, allow_secret_key: true}}", "mcp.notes.allow_secret_key"),
+            ("mcp: {notes: {tools: {find: read}, workflows: [nobody]}}", "nobody"),
+            ("mcp: {shop: {kind: stripe, tools: {find: read}}}", "mcp.shop.tools"),
+            ("mcp: {shop: {kind: stripe, account: 'no account'}}", "mcp.shop.account"),
         ] {
             let error = refused(text);
             assert!(error.contains(wanted), "{text}: {error}");

@@ -27,6 +27,7 @@ mod framing;
 mod guard;
 mod handler;
 mod headers;
+mod mcp;
 mod memory;
 mod metrics;
 mod notes;
@@ -54,10 +55,11 @@ mod tests;
 
 pub use app::{App, Ended, OwnedEnv, Signal};
 pub use config::{
-    Config, ConfigError, DEFAULT, Env, Limits, MediaPolicy, Profile, Restore, Source, Timeouts, Upstream,
-    VaultKeySource, Workflow, schema,
+    Config, ConfigError, DEFAULT, Env, Limits, McpKind, McpServer, MediaPolicy, Profile, Restore, Source,
+    Timeouts, Upstream, VaultKeySource, Workflow, schema,
 };
 pub use guard::silence_panics;
 pub use posture::{CHECKS, Check, Part, PostureFinding, Severity, posture};
+pub use mcp::{KEY_VARIABLE, mcp};
 pub use process::serve;
 pub use stores::{StartError, virtual_keys};

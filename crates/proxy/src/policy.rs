@@ -176,7 +176,7 @@ fn texts(paths: &[PathBuf], what: &str) -> Result<Vec<(String, String)>, ConfigE
 }
 
 /// The profile as the reader of bodies wants it.
-fn wire_profile(profile: &Profile) -> Result<obelus_wire::Profile, ConfigError> {
+pub(crate) fn wire_profile(profile: &Profile) -> Result<obelus_wire::Profile, ConfigError> {
     let mut wire = obelus_wire::Profile::default();
     wire.rules = texts(&profile.rules, "rule file")?;
     wire.allow = texts(&profile.allow, "allow-list")?;
@@ -197,7 +197,7 @@ fn wire_profile(profile: &Profile) -> Result<obelus_wire::Profile, ConfigError> 
 }
 
 /// Errors of rule files show the place in a drawing of some lines.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

@@ -50,7 +50,7 @@ fn announce(app: &App) -> Result<(), StartError> {
 }
 
 /// The signals of the system, as far as they mean something.
-fn signals() -> io::Result<mpsc::Receiver<Signal>> {
+pub(crate) fn signals() -> io::Result<mpsc::Receiver<Signal>> {
     let (sender, receiver) = mpsc::channel(4);
     let listened = [
         (SignalKind::terminate(), Signal::Drain),
@@ -68,7 +68,7 @@ async fn pass_on(mut stream: Stream, meaning: Signal, to: mpsc::Sender<Signal>) 
 }
 
 /// Keeps what is in memory out of core files and from other processes of the same user, as far as the system does it.
-fn hide_memory() {
+pub(crate) fn hide_memory() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {

@@ -4,6 +4,8 @@ mod audit;
 mod demo;
 mod explain;
 mod forms;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod mcp;
 mod policy;
 mod posture;
 mod reconcile;

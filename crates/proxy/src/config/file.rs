@@ -30,6 +30,8 @@ pub(crate) struct File {
     pub(crate) profiles: Option<BTreeMap<String, ProfileSection>>,
     /// What virtual keys may do, by name. Default: `default` with every upstream, route and model.
     pub(crate) workflows: Option<BTreeMap<String, WorkflowSection>>,
+    /// Servers of tools (MCP), by name. Default: none.
+    pub(crate) mcp: BTreeMap<String, super::mcp::McpSection>,
     /// Bounds of size and count.
     pub(crate) limits: LimitsSection,
     /// Bounds of time.

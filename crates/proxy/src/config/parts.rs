@@ -402,7 +402,7 @@ fn positive(name: &str, said: Option<u32>) -> Result<Option<u32>, ConfigError> {
 }
 
 /// Names stand in metrics and records, and on the command line.
-fn check_name(name: &str, section: &str) -> Result<(), ConfigError> {
+pub(super) fn check_name(name: &str, section: &str) -> Result<(), ConfigError> {
     match obelus_audit::Word::new(name) {
         Some(_) => Ok(()),
         None => {

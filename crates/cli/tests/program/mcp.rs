@@ -1,0 +1,96 @@
+//! `obelus mcp`: a server of tools between standard input and output.
+
+use crate::support::{Run, folder, json_lines, obelus, run};
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+const CONFIG: &str = "state: state.db\naudit: {path: audit.jsonl}\nvault_key: {file: vault.key}\nmcp:\n  \
+                      notes:\n    tools: {find: read, send: outbound_message}\n    pins: pins.json\n  \
+                      shop: {kind: stripe}\n";
+
+/// Answers lists and calls of `find`, and ends with its input.
+const SERVER: &str = r#"
+printf 'key: %s\n' "$OBELUS_KEY" >&2
+while IFS= read -r line; do
+    case $line in
+        *'"tools/list"'*) printf '%s\n' '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"find"},{"name":"wipe"}]}}' ;;
+        *'"find"'*) printf '%s\n' '{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"jenny@example.com"}]}}' ;;
+        *) exit 7 ;;
+    esac
+done
+"#;
+
+const TALK: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}
+{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"find","arguments":{"note":"jenny@example.com"}}}
+{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"send","arguments":{}}}
+"#;
+
+fn mcp(folder: &Path, key: &str, server: &str, input: &str, command: &[&str]) -> Run {
+    let args = [&["mcp", "-c", "obelus.yaml", "--server", server, "--"], command].concat();
+    let mut program = obelus(folder, &args);
+    program.env("OBELUS_KEY", key).env("XDG_STATE_HOME", folder).env_remove("STATE_DIRECTORY");
+    program.env_remove("STRIPE_SECRET_KEY").env_remove("STRIPE_API_KEY");
+    program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    // A program that refuses to start reads nothing.
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap_or_default();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn key(folder: &Path) -> String {
+    let made = run(folder, &["keys", "create", "-c", "obelus.yaml", "--workflow", "default"]);
+    made.out.trim().to_owned()
+}
+
+#[test]
+fn a_talk_passes_redacted_and_is_recorded() {
+    let folder = folder(&[("obelus.yaml", CONFIG), ("server.sh", SERVER)]);
+    let path = folder.path();
+    let done = mcp(path, &key(path), "notes", TALK, &["sh", "server.sh"]);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), "key: \n"));
+    let mut answers = json_lines(&done.out);
+    answers.sort_by_key(|answer| answer["id"].as_u64());
+    assert_eq!(answers[0]["result"]["tools"].as_array().map(Vec::len), Some(1));
+    assert!(answers[1]["result"]["content"][0]["text"].as_str().unwrap().starts_with("obl_email_"));
+    assert!(answers[2]["result"]["content"][0]["text"].as_str().unwrap().starts_with("Approval needed"));
+    assert!(fs::read_to_string(path.join("pins.json")).unwrap().contains("find"));
+    let text = fs::read_to_string(path.join("audit.jsonl")).unwrap();
+    assert!(!text.contains("jenny"), "{text}");
+    let records = json_lines(&text);
+    let of = |tool: &str, kind: &str| -> Value {
+        let found = records.iter().find(|record| record["tool"] == tool && record["kind"] == kind);
+        found.unwrap_or_else(|| panic!("{kind} of {tool}: {text}")).clone()
+    };
+    let find = of("find", "tool_request");
+    assert_eq!((&find["operation"], &find["decision"]), (&"notes/find".into(), &"allow".into()));
+    assert_eq!((&find["route"]["upstream"], &find["risk_class"]), (&"notes".into(), &"read".into()));
+    assert_eq!(of("find", "tool_answer")["outcome"], "completed");
+    assert_eq!(of("send", "tool_request")["decision"], "wait");
+    assert!(of("find", "tool_pinned")["tool_hash"].is_string());
+    assert_eq!(run(path, &["audit", "verify", "audit.jsonl"]).code, Some(0));
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_told() {
+    let folder = folder(&[("obelus.yaml", CONFIG), ("server.sh", SERVER)]);
+    let path = folder.path();
+    let key = key(path);
+    let secret = ["sk_", "test_", "x"].concat();
+    for (presented, server, command, code, wanted) in [
+        (key.as_str(), "nobody", &["sh", "server.sh"][..], 2, "none of `mcp`"),
+        ("", "notes", &["sh", "server.sh"], 2, "OBELUS_KEY"),
+        (&key, "shop", &["sh", "server.sh", &secret], 2, "allow_secret_key"),
+        (&key, "notes", &["./no-such-command"], 1, "no-such-command"),
+    ] {
+        let done = mcp(path, presented, server, "", command);
+        assert_eq!(done.code, Some(code), "{done:?}");
+        assert!(done.err.contains(wanted) && !done.err.contains(&secret), "{done:?}");
+        assert_eq!(done.out, "");
+    }
+    assert_eq!(run(path, &["mcp", "--server", "notes"]).code, Some(2));
+}

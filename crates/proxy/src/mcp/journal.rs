@@ -1,0 +1,176 @@
+//! Decisions about tools as records of the audit.
+
+use obelus::Category;
+use obelus_audit::{
+    Actor, Arguments, Call, Coverage, Decision, Kind, Log, Outcome, Place, Record, Route, Word,
+};
+use obelus_gate::{Amount, Operation};
+use obelus_mcp::{Decided, Ended, Ending, Event, Journal, Unrecorded, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+/// How long a request waits for the audit.
+const AUDIT_TIME: Duration = Duration::from_secs(5);
+
+/// What stands for a method that is none of the protocol.
+const NO_METHOD: &str = "unknown";
+
+/// Writes to a log, from threads that may wait.
+pub(crate) struct LogJournal {
+    log: Arc<Log>,
+    runtime: Handle,
+    version: Word,
+}
+
+impl LogJournal {
+    pub(crate) fn new(log: Arc<Log>, runtime: Handle, version: Word) -> LogJournal {
+        LogJournal { log, runtime, version }
+    }
+
+    fn place(&self) -> Result<Place, Unrecorded> {
+        self.log.check().or(Err(Unrecorded))?;
+        match self.runtime.block_on(async { timeout(AUDIT_TIME, self.log.reserve()).await }) {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Unrecorded),
+        }
+    }
+
+    fn decision(&self, decided: &Decided<'_>) -> Record {
+        let actor = Word::new(&decided.principal.key)
+            .zip(Word::new(&decided.principal.workflow))
+            .map(|(key, workflow)| Actor { key, workflow });
+        let route = Route {
+            upstream: Word::new(decided.server),
+            name: decided.method.unwrap_or(NO_METHOD),
+            model: None,
+        };
+        let is_call = decided.operation.is_some() || decided.arguments.is_some();
+        Record {
+            request_id: Word::new(decided.request),
+            actor,
+            route: Some(route),
+            decision: Some(match decided.verdict {
+                Verdict::Allow | Verdict::Repeat => Decision::Allow,
+                Verdict::Wait => Decision::Wait,
+                Verdict::Deny => Decision::Refuse,
+            }),
+            reason: decided.reason,
+            policy_version: Some(self.version.clone()),
+            redactions: counted(decided.redactions),
+            coverage: Some(Coverage {
+                scanned_bytes: decided.scanned_bytes as u64,
+                unread: decided.unread.to_vec(),
+            }),
+            call: is_call.then(|| Box::new(call(decided))),
+            tool: decided.tool.and_then(Word::new),
+            stripe_objects: decided.operation.map(objects).unwrap_or_default(),
+            ..Record::new(Kind::ToolRequest)
+        }
+    }
+}
+
+fn call(decided: &Decided<'_>) -> Call {
+    let arguments = decided.arguments.and_then(|text| serde_json::from_slice(text).ok());
+    let arguments = arguments.as_ref().map(Arguments::redacted);
+    let approval_id = decided.approval.and_then(Word::new);
+    let Some(operation) = decided.operation else {
+        return Call { arguments, approval_id, ..Call::default() };
+    };
+    let rules = decided.decision.into_iter().flat_map(|decision| &decision.judged);
+    let rules: BTreeSet<Word> =
+        rules.flat_map(|judged| &judged.rules).filter_map(|rule| Word::new(&rule.id)).collect();
+    Call {
+        operation: Word::new(&operation.operation),
+        risk_class: Some(operation.risk_class.as_str()),
+        arguments,
+        amount_minor: match operation.amount {
+            Amount::Minor(minor) => Some(minor),
+            _ => None,
+        },
+        currency: operation.currency.and_then(|currency| Word::new(currency.as_str())),
+        livemode: operation.livemode,
+        account: operation.account.as_deref().and_then(Word::new),
+        rules: rules.into_iter().collect(),
+        rules_version: decided.decision.and_then(|decision| Word::new(&decision.policy_version)),
+        approval_id,
+        ..Call::default()
+    }
+}
+
+fn objects(operation: &Operation) -> Vec<Word> {
+    operation.objects.iter().filter_map(|id| Word::new(id)).collect()
+}
+
+fn counted(counts: &[(Category, u64)]) -> BTreeMap<&'static str, u64> {
+    counts.iter().map(|(category, count)| (category.as_str(), *count)).collect()
+}
+
+impl Journal for LogJournal {
+    fn decided(&self, decided: &Decided<'_>) -> Result<Box<dyn Ending>, Unrecorded> {
+        let place = self.place()?;
+        let record = self.decision(decided);
+        if decided.is_durable {
+            self.log.append_blocking(&record, SystemTime::now()).or(Err(Unrecorded))?;
+        } else {
+            self.place()?.put(&record, SystemTime::now());
+        }
+        let Record { request_id, actor, route, policy_version, tool, .. } = record;
+        let answer =
+            Record { request_id, actor, route, policy_version, tool, ..Record::new(Kind::ToolAnswer) };
+        Ok(Box::new(Answer { place, record: answer, began: Instant::now() }))
+    }
+
+    fn noted(&self, event: &Event<'_>) -> Result<(), Unrecorded> {
+        let (kind, server, tool, hash, reason) = match *event {
+            Event::ToolPinned { server, tool, hash } => {
+                (Kind::ToolPinned, server, Some(tool), Some(hash), None)
+            }
+            Event::ToolChanged { server, tool, hash, is_stopped } => {
+                let reason = if is_stopped { "stopped" } else { "recorded" };
+                (Kind::ToolChanged, server, Some(tool), Some(hash), Some(reason))
+            }
+            Event::Dropped { server, reason } => (Kind::MessageDropped, server, None, None, Some(reason)),
+        };
+        let record = Record {
+            route: Some(Route { upstream: Word::new(server), name: "tools/list", model: None })
+                .filter(|_| tool.is_some()),
+            reason,
+            policy_version: Some(self.version.clone()),
+            tool: tool.and_then(Word::new),
+            tool_hash: hash.and_then(Word::new),
+            ..Record::new(kind)
+        };
+        self.place()?.put(&record, SystemTime::now());
+        Ok(())
+    }
+}
+
+/// The place for the record of an answer, and what it will say of the request.
+struct Answer {
+    place: Place,
+    record: Record,
+    began: Instant,
+}
+
+impl Ending for Answer {
+    fn ended(self: Box<Self>, ended: &Ended<'_>) {
+        let Answer { place, record, began } = *self;
+        let record = Record {
+            outcome: Some(match ended.outcome {
+                obelus_mcp::Outcome::Completed => Outcome::Completed,
+                obelus_mcp::Outcome::Failed => Outcome::Failed,
+                obelus_mcp::Outcome::Cancelled => Outcome::Cancelled,
+                obelus_mcp::Outcome::Unknown => Outcome::Unknown,
+            }),
+            reason: ended.reason,
+            redactions: counted(ended.redactions),
+            coverage: Some(Coverage { scanned_bytes: ended.scanned_bytes as u64, unread: Vec::new() }),
+            duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
+            ..record
+        };
+        place.put(&record, SystemTime::now());
+    }
+}
