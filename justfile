@@ -59,6 +59,10 @@ e2e-where-possible:
     fi
     exit "$status"
 
+# MCP servers of Stripe and of the protocol's authors, and its Python client, against `obelus mcp`
+e2e-mcp:
+    tests/e2e/mcp
+
 # Benchmarks still build; what they measure is verified by `test`
 bench-smoke:
     cargo bench --workspace --no-run
