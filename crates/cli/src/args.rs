@@ -110,9 +110,10 @@ pub(crate) struct FlowArgs {
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true)]
     #[arg(default_value_t, default_missing_value = "always")]
     pub(crate) progress: When,
-    /// How many threads to use; this version has one
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) threads: usize,
+    /// How many threads read lines of a file; as many as the machine runs at once if nothing is said. The output is the
+    /// same. Only NDJSON in regular files is divided; with 1, nothing is read ahead or written behind either
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) threads: Option<u16>,
 }
 
 /// Which rules act.

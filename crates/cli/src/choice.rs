@@ -20,7 +20,6 @@ pub(crate) struct Redactors {
 impl Redactors {
     /// Reads the rule files and checks the whole configuration, so that nothing is written under a wrong one.
     pub(crate) fn new(args: &FlowArgs) -> Result<Redactors, Failure> {
-        check_threads(args.threads)?;
         let mut builder = builder(&args.choice)?;
         builder.transform(transform(args.transform)?);
         let key = key::read(args.hash_key_file.as_deref())?;
@@ -80,13 +79,6 @@ fn read_config(path: &Path, what: &str) -> Result<(String, String), Failure> {
     match fs::read_to_string(path) {
         Ok(text) => Ok((text, name)),
         Err(error) => Err(Failure::usage(format!("{name}: cannot read the {what}: {error}: check the path"))),
-    }
-}
-
-fn check_threads(threads: usize) -> Result<(), Failure> {
-    match threads {
-        1 => Ok(()),
-        _ => Err(Failure::usage("--threads: this version works with one thread: leave it out or say 1")),
     }
 }
 

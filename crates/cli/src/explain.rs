@@ -36,12 +36,7 @@ pub(crate) fn explain(
     let format = if told == Format::Json { Format::Lines } else { told };
     let redactor = build(format)?;
     let mut text = buf[..filled].to_vec();
-    loop {
-        match input.read(&mut buf)? {
-            [] => break,
-            chunk => text.extend_from_slice(chunk),
-        }
-    }
+    input.read_rest(&mut text)?;
     let mut why = Why { path, redactor: &redactor, told: Vec::new() };
     let mut stream = redactor.stream();
     stream.push(&text, &mut why).and_then(|()| stream.finish(&mut why)).map_err(|error| match error {

@@ -7,10 +7,9 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// One line. The names and their order are what others read.
+/// One line behind the ordinal of the document. The names and their order are what others read.
 #[derive(Serialize)]
 struct Line<'a> {
-    doc: u64,
     path: &'a str,
     category: &'static str,
     rule: &'a str,
@@ -42,11 +41,53 @@ impl Findings {
     pub(crate) fn write(&mut self, finding: &Finding<'_>) -> io::Result<()> {
         write_line(&mut self.output, finding, self.file.as_deref())
     }
+
+    /// Writes lines that were made elsewhere, in an input in which `documents` came before.
+    pub(crate) fn write_lines(&mut self, lines: &Lines, documents: u64) -> io::Result<()> {
+        let mut start = 0;
+        for &(doc, end) in &lines.ends {
+            write_doc(&mut self.output, documents + doc)?;
+            self.output.write_all(&lines.rests[start..end])?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Room for lines that are made elsewhere.
+    pub(crate) fn lines(&self) -> Lines {
+        Lines { file: self.file.clone(), ..Lines::default() }
+    }
+}
+
+/// Lines in the making, by somebody who does not know how many documents came before.
+#[derive(Default)]
+pub(crate) struct Lines {
+    file: Option<String>,
+    /// What follows the ordinal, line by line.
+    rests: Vec<u8>,
+    /// The ordinal of each among the documents here, and where its rest ends.
+    ends: Vec<(u64, usize)>,
+}
+
+impl Lines {
+    pub(crate) fn add(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        write_rest(&mut self.rests, finding, self.file.as_deref())?;
+        self.ends.push((finding.doc, self.rests.len()));
+        Ok(())
+    }
 }
 
 fn write_line(mut writer: impl Write, finding: &Finding<'_>, file: Option<&str>) -> io::Result<()> {
+    write_doc(&mut writer, finding.doc)?;
+    write_rest(&mut writer, finding, file)
+}
+
+fn write_doc(writer: &mut impl Write, doc: u64) -> io::Result<()> {
+    write!(writer, "{{\"doc\":{doc}")
+}
+
+fn write_rest(writer: impl Write, finding: &Finding<'_>, file: Option<&str>) -> io::Result<()> {
     let line = Line {
-        doc: finding.doc,
         path: finding.path,
         category: finding.category.as_str(),
         rule: finding.rule,
@@ -55,8 +96,28 @@ fn write_line(mut writer: impl Write, finding: &Finding<'_>, file: Option<&str>)
         allowed: finding.allowed,
         file,
     };
-    serde_json::to_writer(&mut writer, &line)?;
-    writer.write_all(b"\n")
+    let mut continued = Continued { writer, is_begun: false };
+    serde_json::to_writer(&mut continued, &line)?;
+    continued.writer.write_all(b"\n")
+}
+
+/// Turns the bracket with which an object begins into a comma, so that the object continues another.
+struct Continued<W> {
+    writer: W,
+    is_begun: bool,
+}
+
+impl<W: Write> Write for Continued<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if std::mem::replace(&mut self.is_begun, true) || bytes.is_empty() {
+            return self.writer.write(bytes);
+        }
+        self.writer.write_all(b",").map(|()| 1)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]

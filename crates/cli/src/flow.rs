@@ -4,17 +4,26 @@ use crate::args::FlowArgs;
 use crate::choice::Redactors;
 use crate::failure::{Failure, Outcome};
 use crate::findings::Findings;
+use crate::groups::{GROUP_BYTES, Groups};
 use crate::input::{CHUNK_BYTES, Input};
 use crate::output::{Output, Staged};
+use crate::overlap::Next;
+use crate::parallel::{Parallel, Rest, Taken};
 use crate::place;
 use crate::report::{Progress, Tally};
-use obelus::{Error, ErrorKind, Finding, Format, PushError, Sink, SyntaxKind};
+use obelus::{CarryOver, Error, ErrorKind, Finding, Format, PushError, Sink, Stream, SyntaxKind};
 use std::io::{self, Write};
+use std::thread;
 
 /// The state of a run over one or more inputs.
 pub(crate) struct Flow<'a> {
     args: &'a FlowArgs,
     redactors: Redactors,
+    threads: usize,
+    /// How long a group is, and half of a file that is worth threads.
+    group_bytes: usize,
+    /// Made when first needed.
+    parallel: Option<Parallel>,
     buf: Vec<u8>,
     pub(crate) doors: Doors,
 }
@@ -49,6 +58,11 @@ impl<'a> Flow<'a> {
         Ok(Flow {
             args,
             redactors: Redactors::new(args)?,
+            threads: args
+                .threads
+                .map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from),
+            group_bytes: GROUP_BYTES,
+            parallel: None,
             buf: vec![0; CHUNK_BYTES],
             doors: Doors::default(),
         })
@@ -57,9 +71,11 @@ impl<'a> Flow<'a> {
     /// Reads `input` to its end.
     pub(crate) fn run(&mut self, mut input: Input) -> Result<(), Stop> {
         let result = self.push_all(&mut input);
+        // What another thread failed to write was on its way before whatever came then.
+        let written = self.doors.settle();
         // What was handed on before an error is safe and must not be lost in a buffer.
         let flushed = self.doors.flush();
-        result.and(flushed)
+        written.and(result).and(flushed)
     }
 
     /// How a run ends that did not fail.
@@ -75,23 +91,83 @@ impl<'a> Flow<'a> {
             Format::Json if self.doors.output.is_none() => Format::Lines,
             told => told,
         };
-        let mut stream = self.redactors.get(format)?.stream();
+        let redactor = self.redactors.get(format)?;
         let progress = Progress::new(self.args.progress, input);
-        let mut chunk = &self.buf[..filled];
-        loop {
-            self.doors.tally.bytes += chunk.len() as u64;
-            progress.advance(chunk.len() as u64);
-            stream.push(chunk, &mut self.doors).map_err(|error| self.doors.stop(error, input, format))?;
-            if input.is_live() {
-                self.doors.flush()?;
-            }
-            chunk = input.read(&mut self.buf)?;
-            if chunk.is_empty() {
-                break;
+        let mut rest = Rest { pieces: vec![self.buf[..filled].to_vec()], ..Rest::default() };
+        let is_long = input.size_bytes.is_some_and(|size_bytes| size_bytes > 2 * self.group_bytes as u64);
+        if self.threads > 1 && is_long && can_divide(self.args, format) {
+            let parallel = match self.parallel.take() {
+                Some(parallel) => parallel,
+                None => Parallel::new(self.threads)?,
+            };
+            let mut groups = Groups::new(&mut *input, &self.buf[..filled], self.group_bytes);
+            let parallel = self.parallel.insert(parallel);
+            match parallel.run(redactor, &mut groups, &progress, &mut self.doors)? {
+                Some(left) => rest = left,
+                None => return Ok(()),
             }
         }
-        stream.finish(&mut self.doors).map_err(|error| self.doors.stop(error, input, format))
+        if self.threads > 1 && (is_long || input.is_live()) {
+            self.doors.overlap(input)?;
+        }
+        let stream = redactor.stream_at(rest.offset, rest.documents);
+        let mut one = One { input, format, progress: &progress, doors: &mut self.doors };
+        one.push_rest(stream, rest, &mut self.buf)
     }
+}
+
+/// Whether documents of the input know nothing of each other, so that threads may share them.
+fn can_divide(args: &FlowArgs, format: Format) -> bool {
+    matches!(format, Format::Sequence | Format::Lines)
+        // The limit of what is read twice is one of the input.
+        && CarryOver::from(args.choice.carry_over) != CarryOver::Document
+}
+
+/// One stream over what is left of an input.
+struct One<'f> {
+    input: &'f mut Input,
+    format: Format,
+    progress: &'f Progress,
+    doors: &'f mut Doors,
+}
+
+impl One<'_> {
+    fn push_rest(&mut self, mut stream: Stream<'_>, rest: Rest, buf: &mut [u8]) -> Result<(), Stop> {
+        for piece in &rest.pieces {
+            push(&mut stream, piece, self.progress, self.doors)
+                .map_err(|error| self.doors.stop(error, self.input, self.format))?;
+        }
+        if let Some(fault) = rest.fault {
+            return Err(self.input.fault(&fault).into());
+        }
+        let is_live = self.input.is_live();
+        loop {
+            if is_live {
+                self.doors.hand_on()?;
+            }
+            let result = match self.input.next(buf)? {
+                Next::Chunk(chunk) => push(&mut stream, chunk, self.progress, self.doors),
+                Next::End => break,
+                Next::Rung => {
+                    self.doors.settle()?;
+                    continue;
+                }
+            };
+            result.map_err(|error| self.doors.stop(error, self.input, self.format))?;
+        }
+        stream.finish(self.doors).map_err(|error| self.doors.stop(error, self.input, self.format))
+    }
+}
+
+fn push(
+    stream: &mut Stream<'_>,
+    chunk: &[u8],
+    progress: &Progress,
+    doors: &mut Doors,
+) -> Result<(), PushError<Refusal>> {
+    doors.tally.bytes += chunk.len() as u64;
+    progress.advance(chunk.len() as u64);
+    stream.push(chunk, doors)
 }
 
 /// Which door refused, and why.
@@ -115,16 +191,10 @@ impl Sink for Doors {
     }
 
     fn found(&mut self, finding: &Finding<'_>) -> Result<(), Refusal> {
-        match finding.allowed {
-            true => self.tally.allowed += 1,
-            false => self.tally.count(finding.category),
-        }
+        self.tally.note(finding);
         let Some(findings) = &mut self.findings else { return Ok(()) };
-        match findings.write(finding) {
-            Ok(()) => Ok(()),
-            Err(error) if self.can_go_on(&error) => Ok(()),
-            Err(error) => Err(Refusal::Findings(error)),
-        }
+        let result = findings.write(finding);
+        self.unless_left(result)
     }
 }
 
@@ -141,19 +211,75 @@ impl Doors {
         Ok(self.findings.take().and_then(|findings| findings.output.into_staged()))
     }
 
-    fn flush(&mut self) -> Result<(), Stop> {
-        if let Some(output) = &mut self.output
-            && let Err(error) = output.flush()
-        {
-            return Err(self.refused(Refusal::Output(error)));
+    /// Reads ahead and writes behind from here on.
+    fn overlap(&mut self, input: &mut Input) -> Result<(), Stop> {
+        let bell = input.read_ahead()?;
+        match &mut self.output {
+            Some(output) => output.write_behind(bell).map_err(|error| self.refused(&Refusal::Output(error))),
+            None => Ok(()),
         }
-        if let Some(findings) = &mut self.findings
-            && let Err(error) = findings.output.flush()
-            && !self.can_go_on(&error)
-        {
-            return Err(self.refused(Refusal::Findings(error)));
+    }
+
+    /// Room for what another thread makes.
+    pub(crate) fn taken(&self, mut output: Vec<u8>) -> Taken {
+        output.clear();
+        Taken {
+            output: self.output.is_some().then_some(output),
+            lines: self.findings.as_ref().map(Findings::lines),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Takes what another thread made of documents before which there were so many.
+    pub(crate) fn take(&mut self, taken: &Taken, documents: u64) -> Result<(), Stop> {
+        self.tally.add(&taken.tally);
+        if let Some(bytes) = &taken.output {
+            self.keep(bytes).map_err(|refusal| self.refused(&refusal))?;
+        }
+        if let (Some(findings), Some(lines)) = (&mut self.findings, &taken.lines) {
+            let result = findings.write_lines(lines, documents);
+            self.unless_left(result).map_err(|refusal| self.refused(&refusal))?;
         }
         Ok(())
+    }
+
+    /// Writes everything.
+    fn flush(&mut self) -> Result<(), Stop> {
+        self.let_go(Output::flush)
+    }
+
+    /// Lets everything go on its way.
+    fn hand_on(&mut self) -> Result<(), Stop> {
+        self.let_go(Output::hand_on)
+    }
+
+    /// Waits for what is on its way.
+    fn settle(&mut self) -> Result<(), Stop> {
+        match self.output.as_mut().map_or(Ok(()), Output::settle) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refused(&Refusal::Output(error))),
+        }
+    }
+
+    fn let_go(&mut self, how: fn(&mut Output) -> io::Result<()>) -> Result<(), Stop> {
+        if let Some(output) = &mut self.output
+            && let Err(error) = how(output)
+        {
+            return Err(self.refused(&Refusal::Output(error)));
+        }
+        if let Some(findings) = &mut self.findings {
+            let result = how(&mut findings.output);
+            self.unless_left(result).map_err(|refusal| self.refused(&refusal))?;
+        }
+        Ok(())
+    }
+
+    /// An error of writing findings, unless the run can go on without.
+    fn unless_left(&mut self, result: io::Result<()>) -> Result<(), Refusal> {
+        match result {
+            Err(error) if !self.can_go_on(&error) => Err(Refusal::Findings(error)),
+            _ => Ok(()),
+        }
     }
 
     /// When nobody reads the findings any more, the redacted file is still wanted.
@@ -166,8 +292,8 @@ impl Doors {
         goes_on
     }
 
-    fn refused(&self, refusal: Refusal) -> Stop {
-        let (output, error) = match &refusal {
+    fn refused(&self, refusal: &Refusal) -> Stop {
+        let (output, error) = match refusal {
             Refusal::Output(error) => (self.output.as_ref(), error),
             Refusal::Findings(error) => (self.findings.as_ref().map(|findings| &findings.output), error),
         };
@@ -180,7 +306,7 @@ impl Doors {
 
     fn stop(&self, error: PushError<Refusal>, input: &Input, format: Format) -> Stop {
         match error {
-            PushError::Sink(refusal) => self.refused(refusal),
+            PushError::Sink(refusal) => self.refused(&refusal),
             PushError::Redact(error) => Stop::Failure(self.explain(error, input, format)),
         }
     }
@@ -229,35 +355,4 @@ fn advice(kind: ErrorKind, format: Format) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_error_comes_with_advice() {
-        let syntax = ErrorKind::Syntax(SyntaxKind::UnexpectedByte);
-        assert!(advice(syntax, Format::Json).contains("--format ndjson"));
-        assert!(!advice(syntax, Format::Sequence).contains("ndjson"));
-        assert!(advice(ErrorKind::Encoding, Format::Json).contains("UTF-8"));
-        assert!(advice(ErrorKind::Hold, Format::Json).contains("shorten"));
-        assert!(advice(ErrorKind::Document, Format::Json).contains("--carry-over forward"));
-    }
-
-    #[test]
-    fn what_is_found_is_counted_without_a_door() {
-        let mut doors = Doors::default();
-        let finding = Finding {
-            doc: 0,
-            path: "",
-            category: obelus::Category::Email,
-            rule: "email",
-            span: obelus::Span { start: 0, end: 1 },
-            chars: obelus::Span { start: 0, end: 1 },
-            allowed: false,
-            reason: None,
-        };
-        assert!(doors.found(&finding).is_ok());
-        assert!(doors.keep(b"x").is_ok());
-        assert!(doors.found(&Finding { allowed: true, ..finding }).is_ok());
-        assert_eq!((doors.tally.findings(), doors.tally.allowed), (1, 1));
-    }
-}
+mod tests;

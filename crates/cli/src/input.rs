@@ -3,6 +3,7 @@
 use crate::args::FormatArg;
 use crate::failure::Failure;
 use crate::format;
+use crate::overlap::{Ahead, Bell, Next};
 use obelus::Format;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -19,7 +20,13 @@ pub(crate) struct Input {
     pub(crate) regular: Option<PathBuf>,
     /// How long it is, if that is known.
     pub(crate) size_bytes: Option<u64>,
-    reader: Box<dyn Read>,
+    source: Source,
+}
+
+/// Who reads.
+enum Source {
+    Here(Box<dyn Read + Send>),
+    Ahead(Ahead),
 }
 
 impl Input {
@@ -39,7 +46,7 @@ impl Input {
             name,
             regular: is_regular.then(|| path.to_owned()),
             size_bytes: is_regular.then_some(metadata.len()),
-            reader: Box::new(file),
+            source: Source::Here(Box::new(file)),
         })
     }
 
@@ -52,7 +59,7 @@ impl Input {
             name: "standard input".to_owned(),
             regular: None,
             size_bytes: None,
-            reader: Box::new(stdin.lock()),
+            source: Source::Here(Box::new(stdin)),
         }
     }
 
@@ -61,15 +68,40 @@ impl Input {
         self.regular.is_none()
     }
 
-    /// Reads the next chunk; empty at the end.
-    pub(crate) fn read<'b>(&mut self, buf: &'b mut [u8]) -> Result<&'b [u8], Failure> {
-        loop {
-            match self.reader.read(buf) {
-                Ok(len) => return Ok(&buf[..len]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Failure::io(&self.name, "read it", &error)),
-            }
+    /// Lets a thread read ahead from here on. Returns what wakes whoever waits for it.
+    pub(crate) fn read_ahead(&mut self) -> Result<Bell, Failure> {
+        if let Source::Here(reader) = &mut self.source {
+            let reader = std::mem::replace(reader, Box::new(io::empty()));
+            let ahead = Ahead::new(reader, CHUNK_BYTES);
+            self.source = Source::Ahead(ahead.map_err(|error| self.fault(&error))?);
         }
+        match &self.source {
+            Source::Ahead(ahead) => Ok(ahead.bell()),
+            Source::Here(_) => Err(self.fault(&io::ErrorKind::Unsupported.into())),
+        }
+    }
+
+    /// Waits for the next chunk, which may be in `buf`.
+    pub(crate) fn next<'b>(&'b mut self, buf: &'b mut [u8]) -> Result<Next<'b>, Failure> {
+        let Input { name, source, .. } = self;
+        let next = match source {
+            Source::Ahead(ahead) => ahead.next(),
+            Source::Here(reader) => read(reader, buf).map(|len| match len {
+                0 => Next::End,
+                len => Next::Chunk(&buf[..len]),
+            }),
+        };
+        next.map_err(|error| Failure::io(name, "read it", &error))
+    }
+
+    /// Reads everything that is left.
+    pub(crate) fn read_rest(&mut self, bytes: &mut Vec<u8>) -> Result<(), Failure> {
+        self.read_to_end(bytes).map(|_| ()).map_err(|error| self.fault(&error))
+    }
+
+    /// What reading failed with.
+    pub(crate) fn fault(&self, error: &io::Error) -> Failure {
+        Failure::io(&self.name, "read it", error)
     }
 
     /// Reads until the format is clear. Returns it and how many bytes of `buf` were read.
@@ -87,12 +119,31 @@ impl Input {
             return Ok((format, filled));
         }
         while filled < buf.len() && !format::is_clear(&buf[..filled]) {
-            match self.read(&mut buf[filled..])?.len() {
+            match self.read(&mut buf[filled..]).map_err(|error| self.fault(&error))? {
                 0 => break,
                 len => filled += len,
             }
         }
         Ok((format::by_content(&buf[..filled]), filled))
+    }
+}
+
+/// Reads as long as nobody reads ahead.
+impl Read for Input {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match &mut self.source {
+            Source::Here(reader) => read(reader, buf),
+            Source::Ahead(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+fn read(reader: &mut dyn Read, buf: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 

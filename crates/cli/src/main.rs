@@ -33,8 +33,11 @@ mod format;
 mod key;
 
 mod flow;
+mod groups;
 mod input;
 mod output;
+mod overlap;
+mod parallel;
 
 mod findings;
 mod report;

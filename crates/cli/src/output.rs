@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::input::{display_name, is_stdin};
+use crate::overlap::{Behind, Bell, Sender};
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -14,9 +15,15 @@ const BUF_BYTES: usize = 64 << 10;
 /// An open output.
 pub(crate) struct Output {
     name: String,
-    writer: BufWriter<Box<dyn Write>>,
+    writer: Writer,
     staged: Option<Staged>,
     is_stdout: bool,
+}
+
+/// Who writes.
+enum Writer {
+    Here(BufWriter<Sender>),
+    Behind(Behind),
 }
 
 /// A written file that does not stand under its name yet. Dropping it removes it.
@@ -31,12 +38,7 @@ impl Output {
     pub(crate) fn stdout() -> Result<Output, Failure> {
         let name = "standard output".to_owned();
         let writer = stdout_writer().map_err(|error| Failure::io(&name, "open it", &error))?;
-        Ok(Output {
-            name,
-            writer: BufWriter::with_capacity(BUF_BYTES, writer),
-            staged: None,
-            is_stdout: true,
-        })
+        Ok(Output { name, writer: Writer::new(writer), staged: None, is_stdout: true })
     }
 
     /// A file: a new one beside `path` that takes its place in the end. What is no regular file, such as a device
@@ -47,19 +49,53 @@ impl Output {
         let present = fs::metadata(path).ok();
         if present.as_ref().is_some_and(|present| !present.is_file()) {
             let file = File::options().write(true).open(path).map_err(fail)?;
-            let writer = BufWriter::with_capacity(BUF_BYTES, Box::new(file) as Box<dyn Write>);
+            let writer = Writer::new(Box::new(file));
             return Ok(Output { name, writer, staged: None, is_stdout: false });
         }
         // A link stays; the file it leads to is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (file, temp) = stage(&target, present.map(|present| present.permissions())).map_err(fail)?;
-        let writer = BufWriter::with_capacity(BUF_BYTES, Box::new(file) as Box<dyn Write>);
+        let writer = Writer::new(Box::new(file));
         Ok(Output { name, writer, staged: Some(Staged { temp, target }), is_stdout: false })
+    }
+
+    /// Lets a thread write behind from here on. If that fails, the bell rings.
+    pub(crate) fn write_behind(&mut self, bell: Bell) -> io::Result<()> {
+        if let Writer::Here(writer) = &mut self.writer {
+            writer.flush()?;
+            let nowhere: Sender = Box::new(io::sink());
+            let (writer, _) = std::mem::replace(writer, BufWriter::with_capacity(0, nowhere)).into_parts();
+            self.writer = Writer::Behind(Behind::new(writer, BUF_BYTES, bell)?);
+        }
+        Ok(())
+    }
+
+    /// Waits until what was handed on is written.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::Here(_) => Ok(()),
+            Writer::Behind(behind) => behind.settle(),
+        }
+    }
+
+    /// Lets go of what is in the buffer, without waiting until it is written if another thread does that.
+    pub(crate) fn hand_on(&mut self) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::Here(writer) => writer.flush(),
+            Writer::Behind(behind) => behind.hand_on(),
+        }
     }
 
     /// Standard output for `-`, otherwise a file.
     pub(crate) fn open(path: &Path) -> Result<Output, Failure> {
         if is_stdin(path) { Output::stdout() } else { Output::file(path) }
+    }
+
+    /// For tests: anything that can be written to, as if it were standard output.
+    #[cfg(test)]
+    pub(crate) fn to(writer: impl Write + Send + 'static) -> Output {
+        let name = "standard output".to_owned();
+        Output { name, writer: Writer::new(Box::new(writer)), staged: None, is_stdout: true }
     }
 
     /// Whether what was written stays hidden until it is published.
@@ -83,17 +119,31 @@ impl Output {
     }
 }
 
+impl Writer {
+    fn new(writer: Sender) -> Writer {
+        Writer::Here(BufWriter::with_capacity(BUF_BYTES, writer))
+    }
+
+    fn get(&mut self) -> &mut dyn Write {
+        match self {
+            Writer::Here(writer) => writer,
+            Writer::Behind(behind) => behind,
+        }
+    }
+}
+
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes)
+        self.writer.get().write(bytes)
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.writer.write_all(bytes)
+        self.writer.get().write_all(bytes)
     }
 
+    /// Waits until everything is written.
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.writer.get().flush()
     }
 }
 
@@ -208,14 +258,14 @@ fn stage(target: &Path, present: Option<Permissions>) -> io::Result<(File, TempP
 
 /// Standard output without the line buffer that the standard library puts before it.
 #[cfg(unix)]
-fn stdout_writer() -> io::Result<Box<dyn Write>> {
+fn stdout_writer() -> io::Result<Sender> {
     use std::os::fd::AsFd;
     Ok(Box::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
 }
 
 #[cfg(not(unix))]
-fn stdout_writer() -> io::Result<Box<dyn Write>> {
-    Ok(Box::new(io::stdout().lock()))
+fn stdout_writer() -> io::Result<Sender> {
+    Ok(Box::new(io::stdout()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::args::{CallArgs, PolicyArgs, PolicyCommand};
 use crate::failure::{Failure, Outcome};
-use crate::input::{CHUNK_BYTES, Input};
+use crate::input::Input;
 use crate::manual::write_out;
 use obelus_gate::{
     Explained, Fixture, Judged, Outcome as Ruling, PRESET_FIXTURES, Policy, PolicyFile, Rule, Servers,
@@ -48,13 +48,8 @@ fn load(args: &PolicyArgs) -> Result<(Policy, Servers), Failure> {
 /// A file or standard input as text, with its name.
 fn read(path: &Path) -> Result<(String, String), Failure> {
     let mut input = Input::open(path)?;
-    let (mut buf, mut bytes) = (vec![0; CHUNK_BYTES], Vec::new());
-    loop {
-        match input.read(&mut buf)? {
-            [] => break,
-            chunk => bytes.extend_from_slice(chunk),
-        }
-    }
+    let mut bytes = Vec::new();
+    input.read_rest(&mut bytes)?;
     let not_text = |_| Failure::data(format!("{}: is no UTF-8: mend the file", input.name));
     Ok((input.name.clone(), String::from_utf8(bytes).map_err(not_text)?))
 }

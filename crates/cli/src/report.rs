@@ -6,7 +6,7 @@ use crate::args::When;
 use crate::failure::Failure;
 use crate::input::Input;
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use obelus::Category;
+use obelus::{Category, Finding};
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -36,8 +36,25 @@ impl Default for Tally {
 }
 
 impl Tally {
-    pub(crate) fn count(&mut self, category: Category) {
+    /// Counts a finding.
+    pub(crate) fn note(&mut self, finding: &Finding<'_>) {
+        match finding.allowed {
+            true => self.allowed += 1,
+            false => self.count(finding.category),
+        }
+    }
+
+    fn count(&mut self, category: Category) {
         *self.counts.entry(category).or_insert(0) += 1;
+    }
+
+    /// Adds what was counted elsewhere.
+    pub(crate) fn add(&mut self, other: &Tally) {
+        self.bytes += other.bytes;
+        self.allowed += other.allowed;
+        for (&category, &count) in &other.counts {
+            *self.counts.entry(category).or_insert(0) += count;
+        }
     }
 
     /// How much was found that may not stay.

@@ -163,7 +163,13 @@ impl Redactor {
         Stream::new(Owner::Lent(self))
     }
 
-    /// The same for a stream that outlives the place where it is opened, such as one of a task.
+    /// Opens a stream over the rest of an input, from `offset` on, before which `documents` have ended and none is
+    /// open: offsets and ordinals go on from there. No byte order mark is looked for, unless it is the beginning.
+    pub fn stream_at(&self, offset: u64, documents: u64) -> Stream<'_> {
+        Stream::new(Owner::Lent(self)).at(offset, documents)
+    }
+
+    /// The same as [`Redactor::stream`] for a stream that outlives the place where it is opened, such as one of a task.
     pub fn shared_stream(self: &Arc<Self>) -> Stream<'static> {
         Stream::new(Owner::Shared(Arc::clone(self)))
     }

@@ -92,6 +92,15 @@ impl<'r> Stream<'r> {
         }
     }
 
+    /// Before the first byte: the stream goes on from `offset`, where `documents` have ended.
+    pub(crate) fn at(mut self, offset: u64, documents: u64) -> Stream<'r> {
+        self.base = offset;
+        self.emitted.upto = offset;
+        self.emitted.doc = documents;
+        self.is_started = offset > 0;
+        self
+    }
+
     /// Reads the next piece of input. What is settled by it goes to the sink; that is final.
     ///
     /// # Errors
@@ -121,6 +130,12 @@ impl<'r> Stream<'r> {
     /// How many bytes are held now: input that is not settled, and output that waits for evidence.
     pub fn held_bytes(&self) -> usize {
         self.hold.len() + self.emitted.queue.bytes.len()
+    }
+
+    /// How many documents have ended, with those before the stream's beginning; lines of forms likewise, and none in
+    /// plain text or where input is read twice.
+    pub fn documents(&self) -> u64 {
+        self.emitted.doc
     }
 
     fn conclude<E>(&mut self, result: Result<(), Stop>, sink_error: Option<E>) -> Result<(), PushError<E>> {

@@ -208,3 +208,53 @@ fn a_reader_that_leaves_early_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
+
+#[test]
+fn threads_change_nothing() {
+    let folder = folder(&[(
+        "charges.ndjson",
+        &format!("{{\"email\":\"jenny@example.com\"}}\n{CHARGE}").repeat(20_000),
+    )]);
+    let one = run(folder.path(), &["redact", "charges.ndjson", "--threads", "1", "--findings", "one"]);
+    for threads in [&["--threads", "2"][..], &["--threads", "5"], &[]] {
+        let several = run(
+            folder.path(),
+            &[&["redact", "charges.ndjson", "--findings", "several"][..], threads].concat(),
+        );
+        assert_eq!((several.code, several.out == one.out), (Some(0), true), "{threads:?}");
+        let findings = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(findings("one") == findings("several"), "{threads:?}");
+    }
+    let piped = pipe(folder.path(), &["redact", "--threads", "2"], one.out.as_bytes());
+    assert_eq!((piped.code, piped.out == one.out), (Some(0), true));
+}
+
+#[test]
+fn a_reader_that_leaves_ends_a_run_whose_input_stays_open() {
+    let mut child = obelus(Path::new("."), &["redact", "--threads", "2", "--format", "ndjson"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"{\"email\":\"jenny@example.com\"}\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(stdin);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_with_any_number_of_threads() {
+    let line = "{\"email\":\"jenny@example.com\"}\n";
+    let folder = folder(&[("many.ndjson", &line.repeat(100_000))]);
+    for threads in ["1", "2"] {
+        let args = ["redact", "--threads", threads, "-o", "/dev/full"];
+        let file = run(folder.path(), &[&args[..], &["many.ndjson"]].concat());
+        let piped = pipe(folder.path(), &args, line.repeat(10).as_bytes());
+        for run in [file, piped] {
+            assert_eq!(run.code, Some(1), "{}", run.err);
+            assert!(run.err.starts_with("obelus: /dev/full: cannot write it: "), "{}", run.err);
+        }
+    }
+}

@@ -13,7 +13,7 @@ fn wrong_usage_exits_with_two_and_says_what_to_do() {
         (&["redact", "--transform", "hash", "--hash-key-file", "missing.key"], "missing.key"),
         (&["scan", "--transform", "token"], "sidecar"),
         (&["scan", "--level", "nonsense"], "possible"),
-        (&["redact", "--threads", "4"], "one thread"),
+        (&["redact", "--threads", "0"], "1..=512"),
         (&["redact", "--only", "nonsense"], "email"),
         (&["redact", "-", "-"], "once"),
         (&["redact", "a.json", "b.json", "-o", "out.json"], "folder"),
