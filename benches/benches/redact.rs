@@ -2,8 +2,7 @@
 
 use criterion::{Criterion, Throughput};
 use obelus::Redactor;
-use obelus_benches::{Case, Input, Runner, cases};
-use obelus_corpora::Kind;
+use obelus_benches::{Case, Input, Mix, Runner, cases};
 use std::error::Error;
 use std::time::Duration;
 
@@ -14,11 +13,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .measurement_time(Duration::from_secs(1))
         .configure_from_args();
     let mut runner = Runner::new()?;
-    let mut input = Input::new(Kind::Clean, 0);
-    for case in cases()?.iter().filter(|case| case.group != "compare") {
+    let mut input = Input::new(Mix::Rows(0), 0);
+    for case in cases()?.iter().filter(|case| case.group != "compare" && !case.engine.is_elsewhere()) {
         // Cases of one definition follow one another by corpus and length, so that few inputs are made twice.
-        if (input.kind, input.bytes_min) != (case.kind, case.bytes) {
-            input = Input::new(case.kind, case.bytes);
+        if (input.mix, input.bytes_min) != (case.mix, case.bytes) {
+            input = Input::new(case.mix, case.bytes);
         }
         measure(&mut criterion, &mut runner, case, &input);
     }
@@ -31,8 +30,9 @@ fn measure(criterion: &mut Criterion, runner: &mut Runner, case: &Case, input: &
     let mut group = criterion.benchmark_group(&case.group);
     group.throughput(Throughput::Bytes(input.bytes.len() as u64));
     group.bench_function(case.id(), |bencher| {
-        runner.check(case.engine, input, case.chunk).expect("an engine that finds what it should");
-        bencher.iter(|| runner.run(case.engine, input, case.chunk).expect("an engine that was checked"));
+        runner.check(case, input).expect("an engine that finds what it should");
+        let prepared = runner.prepare(case, input);
+        bencher.iter(|| runner.run(case, &prepared).expect("an engine that was checked"));
     });
     group.finish();
 }

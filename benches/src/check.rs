@@ -1,6 +1,7 @@
 //! The check before the clock: what an engine found and wrote must be right, or nothing is measured.
 
-use crate::engine::{Done, Engine, Runner, stream};
+use crate::definition::Case;
+use crate::engine::{Done, Engine, Prepared, Runner, stream};
 use crate::input::Input;
 use obelus::{Finding, Sink};
 use obelus_corpora::Plant;
@@ -11,39 +12,88 @@ use std::error::Error;
 /// What rivals must find at least, each in its own way. Obelus must find exactly what was planted.
 const FOUND_BY_ALL: [Plant; 4] = [Plant::Email, Plant::CardNumber, Plant::UsSsn, Plant::Phone];
 
+/// How much is searched for values that were to go.
+const STRUCK_BYTES: u64 = 64 << 10;
+
 impl Runner {
-    /// Runs an engine once and compares what it found and wrote with what was planted.
+    /// Runs a case once and compares what was found and written with what was planted.
     ///
     /// # Errors
     /// The engine's own, or which count is wrong.
-    pub fn check(&mut self, engine: Engine, input: &Input, chunk: usize) -> Result<(), Box<dyn Error>> {
+    pub fn check(&mut self, case: &Case, input: &Input) -> Result<(), Box<dyn Error>> {
+        let Case { engine, chunk, threads, .. } = *case;
+        if threads > 1 {
+            self.check_parts(case, input)?;
+        }
         let done = self.run_counted(engine, input, chunk)?;
         match engine {
             Engine::Obelus | Engine::ObelusTen | Engine::ObelusScan => {
                 self.check_obelus(engine, input, chunk)?
             }
+            // With fewer detectors less is found, but what the ten expressions find.
+            Engine::Obelus10 | Engine::Obelus50 => self.check_struck(engine, input, chunk)?,
             Engine::Memcpy => same("bytes", self.output.len(), input.bytes.len())?,
-            Engine::SimdJsonTape | Engine::SerdeJsonParse => {
+            Engine::Simdutf8
+            | Engine::SimdJsonTape
+            | Engine::SimdJsonTapeFresh
+            | Engine::SerdeJsonParse
+            | Engine::SonicParse => {
                 same("documents", done.documents, input.documents.len())?;
             }
-            Engine::RegexRaw | Engine::SimdJsonRegex | Engine::SerdeJsonRegex => {
+            Engine::RegexRaw | Engine::MemchrRegex | Engine::SimdJsonRegex | Engine::SerdeJsonRegex => {
                 check_rival(engine, input, &done)?;
-                if engine != Engine::RegexRaw {
-                    let documents = self.output.iter().filter(|&&byte| byte == b'\n').count();
-                    same("documents written", documents, input.documents.len())?;
+                if matches!(engine, Engine::SimdJsonRegex | Engine::SerdeJsonRegex) {
+                    self.check_lines(input)?;
                 }
+            }
+            Engine::SonicPrint => self.check_lines(input)?,
+            Engine::DdSds | Engine::Scrubbers | Engine::DatafogCore | Engine::RedactCore => {
+                same("documents", done.documents, input.documents.len())?;
+                self.check_struck(engine, input, chunk)?;
             }
         }
         Ok(())
     }
 
+    /// Several threads must write what one writes.
+    fn check_parts(&mut self, case: &Case, input: &Input) -> Result<(), Box<dyn Error>> {
+        let prepared = self.prepare(case, input);
+        self.run(case, &prepared)?;
+        let written = self.outputs.concat();
+        self.run(case, &Prepared::Whole(input))?;
+        if written == self.output { Ok(()) } else { Err("several threads write something else".into()) }
+    }
+
+    fn check_lines(&self, input: &Input) -> Result<(), String> {
+        let documents = self.output.iter().filter(|&&byte| byte == b'\n').count();
+        same("documents written", documents, input.documents.len())
+    }
+
+    /// What Obelus finds of these kinds must not be in the output. Looked at in a short input of the same kind, because
+    /// the output is searched for each value.
+    fn check_struck(&mut self, engine: Engine, input: &Input, chunk: usize) -> Result<(), Box<dyn Error>> {
+        let input = input.short(STRUCK_BYTES);
+        let plants =
+            if engine.is_elsewhere() { self.promises(engine).to_vec() } else { FOUND_BY_ALL.to_vec() };
+        let mut shown = Shown { text: &input.bytes, plants, values: Vec::new() };
+        stream(self.redactor(Engine::Obelus), &input, chunk, &mut shown)?;
+        let is_planted = shown.plants.iter().any(|plant| input.planted.contains_key(plant.as_str()));
+        if is_planted && shown.values.is_empty() {
+            return Err("nothing to look for was found".into());
+        }
+        self.run_counted(engine, &input, chunk)?;
+        let left = shown.values.iter().find(|(_, value)| memchr::memmem::find(&self.output, value).is_some());
+        match left {
+            Some((plant, _)) => Err(format!("{}: leaves a {}", engine.as_str(), plant.as_str()).into()),
+            None => Ok(()),
+        }
+    }
+
     fn check_obelus(&mut self, engine: Engine, input: &Input, chunk: usize) -> Result<(), Box<dyn Error>> {
         let mut counted = Counted::default();
         stream(self.redactor(engine), input, chunk, &mut counted)?;
-        let planted: BTreeMap<String, u64> =
-            input.planted.iter().map(|(name, count)| (name.to_owned(), count)).collect();
-        if counted.by_category != planted {
-            return Err(format!("found {:?}, planted {planted:?}", counted.by_category).into());
+        if counted.by_category != input.planted {
+            return Err(format!("found {:?}, planted {:?}", counted.by_category, input.planted).into());
         }
         let expected = input.bytes.len() + counted.bytes_put - counted.bytes_struck;
         same("bytes given to a sink", counted.bytes, expected)?;
@@ -56,13 +106,14 @@ impl Runner {
 
 fn check_rival(engine: Engine, input: &Input, done: &Done) -> Result<(), String> {
     for plant in FOUND_BY_ALL {
-        let (found, planted) = (done.tally.count(plant), input.planted.count(plant));
+        let (found, planted) =
+            (done.tally.count(plant), input.planted.get(plant.as_str()).copied().unwrap_or(0));
         // Over raw bytes no name helps, so that only what shows itself is found.
         if found < planted {
             return Err(format!("{}: {found} of {planted} {}", engine.as_str(), plant.as_str()));
         }
     }
-    if input.planted.total() > 0 && done.tally.total() == 0 {
+    if !input.planted.is_empty() && done.tally.total() == 0 {
         Err("found nothing".to_owned())
     } else {
         Ok(())
@@ -100,6 +151,33 @@ impl Sink for Counted {
         *self.by_category.entry(category.to_owned()).or_default() += 1;
         self.bytes_put += category.len() + 2;
         self.bytes_struck += usize::try_from(finding.span.len()).unwrap_or(usize::MAX);
+        Ok(())
+    }
+}
+
+/// Keeps what is found of some kinds.
+struct Shown<'t> {
+    text: &'t [u8],
+    plants: Vec<Plant>,
+    values: Vec<(Plant, &'t [u8])>,
+}
+
+impl Sink for Shown<'_> {
+    type Error = Infallible;
+
+    fn keep(&mut self, _: &[u8]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn put(&mut self, _: &[u8]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn found(&mut self, finding: &Finding<'_>) -> Result<(), Infallible> {
+        let plant = self.plants.iter().find(|plant| plant.as_str() == finding.category.as_str());
+        let range = usize::try_from(finding.span.start).ok().zip(usize::try_from(finding.span.end).ok());
+        let value = range.and_then(|(start, end)| self.text.get(start..end));
+        self.values.extend(plant.copied().zip(value));
         Ok(())
     }
 }

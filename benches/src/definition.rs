@@ -1,7 +1,7 @@
 //! Definitions: which engine reads what, how much and in which pieces.
 
 use crate::engine::Engine;
-use obelus_corpora::Kind;
+use crate::input::Mix;
 use serde::Deserialize;
 use std::fs;
 use std::path::Path;
@@ -14,18 +14,22 @@ pub struct Case {
     /// What reads.
     pub engine: Engine,
     /// What is read.
-    pub kind: Kind,
+    pub mix: Mix,
     /// The least length of the input.
     pub bytes: u64,
     /// The length of a chunk; engines that need whole documents do not look at it.
     pub chunk: usize,
+    /// How many threads read a part of the documents each.
+    pub threads: usize,
 }
 
 impl Case {
     /// The name within its group.
     pub fn id(&self) -> String {
-        let (engine, kind) = (self.engine.as_str(), self.kind.as_str());
-        format!("{engine}/{kind}/{}/{}", size(self.bytes), size(self.chunk as u64))
+        let (engine, mix) = (self.engine.as_str(), self.mix.name());
+        let threads = if self.threads == 1 { String::new() } else { format!("/{} threads", self.threads) };
+        let chunk = if self.chunk == WHOLE { "whole".to_owned() } else { size(self.chunk as u64) };
+        format!("{engine}/{mix}/{}/{chunk}{threads}", size(self.bytes))
     }
 }
 
@@ -51,7 +55,30 @@ struct Definition {
     engines: Vec<String>,
     corpora: Vec<String>,
     bytes: Vec<u64>,
-    chunks: Vec<usize>,
+    chunks: Vec<Chunk>,
+    #[serde(default = "one")]
+    threads: Vec<usize>,
+}
+
+/// The length of a chunk.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Chunk {
+    Bytes(usize),
+    Word(Word),
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Whole,
+}
+
+/// The length of a chunk that is the whole input.
+const WHOLE: usize = usize::MAX;
+
+fn one() -> Vec<usize> {
+    vec![1]
 }
 
 /// Returns every case of every definition, in the order of file names. The error says which file and what.
@@ -84,26 +111,32 @@ fn parse(text: &str) -> Result<Vec<Case>, String> {
 impl Definition {
     fn cases(&self) -> Result<Vec<Case>, String> {
         let mut cases = Vec::new();
+        let chunks: Vec<usize> = self.chunks.iter().map(|chunk| chunk.bytes()).collect();
+        if chunks.contains(&0) || self.threads.contains(&0) {
+            return Err(format!("{}: a chunk of no bytes, or no thread", self.name));
+        }
         for corpus in &self.corpora {
-            let kind = corpus.parse()?;
-            for (&bytes, &chunk) in
-                self.bytes.iter().flat_map(|bytes| self.chunks.iter().map(move |c| (bytes, c)))
-            {
-                if chunk == 0 {
-                    return Err(format!("{}: a chunk of no bytes", self.name));
-                }
+            let mix: Mix = corpus.parse()?;
+            let each = |bytes| {
+                chunks.iter().flat_map(move |&chunk| self.threads.iter().map(move |&t| (bytes, chunk, t)))
+            };
+            for (bytes, chunk, threads) in self.bytes.iter().flat_map(|&bytes| each(bytes)) {
                 for engine in &self.engines {
-                    cases.push(Case {
-                        group: self.name.clone(),
-                        engine: engine.parse()?,
-                        kind,
-                        bytes,
-                        chunk,
-                    });
+                    let group = self.name.clone();
+                    cases.push(Case { group, engine: engine.parse()?, mix, bytes, chunk, threads });
                 }
             }
         }
         if cases.is_empty() { Err(format!("{}: nothing to measure", self.name)) } else { Ok(cases) }
+    }
+}
+
+impl Chunk {
+    fn bytes(self) -> usize {
+        match self {
+            Chunk::Bytes(bytes) => bytes,
+            Chunk::Word(Word::Whole) => WHOLE,
+        }
     }
 }
 
@@ -125,8 +158,10 @@ mod tests {
         for (from, to, reason) in [
             ("memcpy", "memmove", "unknown engine memmove"),
             ("clean", "tidy", "unknown kind tidy"),
+            ("clean", "clean+3 parts", "unknown kind clean+3 parts"),
             ("chunks = [64]", "chunks = [0]", "a chunk of no bytes"),
             ("chunks = [64]", "chunks = []", "nothing to measure"),
+            ("chunks = [64]", "chunks = [64]\nthreads = [0]", "no thread"),
             ("chunks", "chunk", "unknown field"),
             ("'why'", "''", "analysis is empty"),
         ] {

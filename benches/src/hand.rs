@@ -5,7 +5,7 @@ use regex::Regex;
 use std::borrow::Cow;
 
 /// The ten expressions. Together they are one regex, so that each string is read once.
-const PATTERNS: [&str; 10] = [
+pub const PATTERNS: [&str; 10] = [
     r"[\w.%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24}",
     r"\b(?:sk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}",
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",

@@ -6,11 +6,18 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod compare;
 mod definition;
 mod engine;
 mod hand;
 mod input;
+mod plot;
+mod stages;
 
+pub use compare::{compare, measure, median};
 pub use definition::{Case, cases};
-pub use engine::{Engine, Runner};
-pub use input::Input;
+pub use engine::{Engine, Prepared, Rival, Runner};
+pub use hand::PATTERNS;
+pub use input::{Input, Mix};
+pub use plot::{Line, Plot};
+pub use stages::{Stage, Stages};

@@ -8,9 +8,10 @@ const BYTES: u64 = 60_000;
 fn every_case_finds_and_writes_what_it_should() {
     let mut runner = Runner::new().unwrap();
     let mut failures = Vec::new();
-    for case in cases().unwrap() {
-        let input = Input::new(case.kind, case.bytes.min(BYTES));
-        if let Err(error) = runner.check(case.engine, &input, case.chunk) {
+    // What lives elsewhere is tested there.
+    for case in cases().unwrap().into_iter().filter(|case| !case.engine.is_elsewhere()) {
+        let input = Input::new(case.mix, case.bytes.min(BYTES));
+        if let Err(error) = runner.check(&case, &input) {
             failures.push(format!("{}/{}: {error}", case.group, case.id()));
         }
     }

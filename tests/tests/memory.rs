@@ -14,6 +14,9 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 const CHUNK_BYTES: usize = 64 << 10;
 
+/// How often memory may be asked for to read a body of 2 KiB without a finding.
+const BODY_ALLOCATIONS_MAX: usize = 8;
+
 fn redactor() -> Redactor {
     Redactor::builder().build().expect("the default rules compile")
 }
@@ -130,4 +133,55 @@ fn what_cannot_be_held_in_part_is_limited() {
         }
     }
     assert!(redactor.redact(nested.as_bytes()).is_err_and(|error| error.to_string().contains("depth")));
+}
+
+#[test]
+fn compiling_takes_little_memory() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let region = Region::new(COUNTED);
+    let redactor = redactor();
+    let change = region.change();
+    // All that was ever asked for, so the most at one time is less.
+    assert!(change.bytes_allocated < 64 << 20, "{} bytes asked for", change.bytes_allocated);
+    let kept = change.bytes_allocated - change.bytes_deallocated;
+    assert!(kept < 8 << 20, "{kept} bytes kept");
+    drop(redactor);
+}
+
+#[test]
+fn a_stream_costs_next_to_nothing() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let redactor = redactor();
+    let region = Region::new(COUNTED);
+    let stream = redactor.stream();
+    let opened = region.change();
+    assert_eq!(opened.allocations, 0, "{} bytes", opened.bytes_allocated);
+    drop(stream);
+    let body = lines(CLEAN, 2 << 10);
+    let region = Region::new(COUNTED);
+    let mut stream = redactor.stream();
+    stream
+        .push(&body, &mut NullSink)
+        .and_then(|()| stream.finish(&mut NullSink))
+        .expect("the input is right");
+    let read = region.change();
+    assert!(read.allocations + read.reallocations <= BODY_ALLOCATIONS_MAX, "{read:?}");
+    assert!(read.bytes_allocated < 16 << 10, "{} bytes", read.bytes_allocated);
+    assert_eq!(read.bytes_allocated, read.bytes_deallocated);
+}
+
+#[test]
+fn a_stream_in_the_middle_of_an_input_goes_on_from_there() {
+    let redactor = redactor();
+    let mut stream = redactor.stream_at(100, 7);
+    let line = b"{\"id\":1}\n{\"a\" 1}\n";
+    let mut output = Vec::new();
+    stream.push(&line[..9], &mut output).expect("the input is right");
+    assert_eq!(stream.documents(), 8);
+    let error = stream.push(&line[9..], &mut output).expect_err("no colon");
+    assert!(error.to_string().ends_with("at byte 114"), "{error}");
+    // At the beginning, and only there, the encoding is looked at.
+    let marked = b"\xEF\xBB\xBF{}";
+    assert!(redactor.stream_at(0, 0).push(marked, &mut output).is_ok());
+    assert!(redactor.stream_at(1, 0).push(marked, &mut output).is_err());
 }
