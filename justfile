@@ -5,7 +5,7 @@ default:
     @just --list --unsorted
 
 # Everything that must pass
-ci: fmt clippy test doc deny score e2e-where-possible bench-smoke
+ci: fmt clippy test doc deny score e2e-where-possible bench-smoke instructions
 
 # Formatting
 fmt:
@@ -66,6 +66,14 @@ e2e-mcp:
 # Benchmarks still build; what they measure is verified by `test`
 bench-smoke:
     cargo bench --workspace --no-run
+
+# Instructions a byte of each corpus, against what is allowed; says so where there is no valgrind
+instructions:
+    cargo bench -p obelus-benches --bench instructions
+
+# What rivals promise, looked for in their output; builds some four hundred packages
+rivals:
+    cargo test --manifest-path benches/rivals/Cargo.toml --target-dir target/rivals
 
 # All benchmarks: minutes, on a quiet machine
 bench:

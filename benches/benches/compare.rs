@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let rivals = Command::new(cargo)
-        .args(["bench", "--locked", "--bench", "compare", "--manifest-path"])
+        .args(["bench", "--bench", "compare", "--manifest-path"])
         .arg(folder.join("rivals").join("Cargo.toml"))
         .arg("--target-dir")
         .arg(folder.join("..").join("target").join("rivals"))
