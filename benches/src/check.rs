@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::error::Error;
 
-/// What rivals must find at least, each in its own way. Obelus must find exactly what was planted.
+/// What rivals must find at least, each in its own way. Obelus must find what was planted, and in a MiB at most one thing
+/// more.
 const FOUND_BY_ALL: [Plant; 4] = [Plant::Email, Plant::CardNumber, Plant::UsSsn, Plant::Phone];
 
 /// How much is searched for values that were to go.
@@ -92,7 +93,7 @@ impl Runner {
     fn check_obelus(&mut self, engine: Engine, input: &Input, chunk: usize) -> Result<(), Box<dyn Error>> {
         let mut counted = Counted::default();
         stream(self.redactor(engine), input, chunk, &mut counted)?;
-        if counted.by_category != input.planted {
+        if !counted.is_of(input) {
             return Err(format!("found {:?}, planted {:?}", counted.by_category, input.planted).into());
         }
         let expected = input.bytes.len() + counted.bytes_put - counted.bytes_struck;
@@ -131,6 +132,21 @@ struct Counted {
     bytes: usize,
     bytes_put: usize,
     bytes_struck: usize,
+}
+
+impl Counted {
+    /// Whether everything that was planted was found, and no more than one thing a MiB that was not: in millions of
+    /// random numbers a few pass for a card's.
+    fn is_of(&self, input: &Input) -> bool {
+        let planted = |name: &String| input.planted.get(name).copied().unwrap_or(0);
+        let more: u64 =
+            self.by_category.iter().map(|(name, &found)| found.saturating_sub(planted(name))).sum();
+        let is_whole = input
+            .planted
+            .iter()
+            .all(|(name, &count)| self.by_category.get(name).is_some_and(|&found| found >= count));
+        is_whole && more <= input.bytes.len() as u64 >> 20
+    }
 }
 
 impl Sink for Counted {
