@@ -11,6 +11,9 @@ use std::path::Path;
 use std::time::Instant;
 use std::{env, fs};
 
+/// What can be asked for by name, as in `cargo bench -p obelus-benches --bench figures -- stages`; all if nothing is.
+const PARTS: [&str; 5] = ["stages", "sizes", "density", "rules", "threads"];
+
 /// How often a body is read at least and at most, and how much of one kind is read in all.
 const BODIES: std::ops::RangeInclusive<usize> = 60..=4000;
 const BODIES_BYTES: u64 = 256 << 20;
@@ -21,20 +24,25 @@ const STAGE_ROUNDS: usize = 9;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // `cargo test` and `cargo bench --no-run` must not measure, nor must a filter meant for others.
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    if arguments.len() + 1 == env::args().count() || !arguments.is_empty() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let wanted: Vec<&str> =
+        arguments.iter().map(String::as_str).filter(|argument| *argument != "--bench").collect();
+    if wanted.len() == arguments.len() || wanted.iter().any(|name| !PARTS.contains(name)) {
         return Ok(());
     }
     let mut runner = Runner::new()?;
     let mut out = io::stdout().lock();
     let cases = cases()?;
     let group = |name: &str| cases.iter().filter(|case| case.group == name).collect::<Vec<&Case>>();
-    latency(&mut runner, &group("sizes"), &mut out)?;
-    density(&mut runner, &group("density"), &mut out)?;
-    for name in ["rules", "threads"] {
-        speeds(&mut runner, name, &group(name), &mut out)?;
+    for name in PARTS.into_iter().filter(|name| wanted.is_empty() || wanted.contains(name)) {
+        match name {
+            "sizes" => latency(&mut runner, &group(name), &mut out)?,
+            "density" => density(&mut runner, &group(name), &mut out)?,
+            "stages" => stages(&mut out)?,
+            _ => speeds(&mut runner, name, &group(name), &mut out)?,
+        }
     }
-    stages(&mut out)
+    Ok(())
 }
 
 /// Each body again and again: the time in the middle, and that which one in a hundred exceeds.
