@@ -10,6 +10,7 @@
 //!   what a call means. [`Servers`] does the same for tools of other servers, by configuration.
 //! * [`Operation`] is what they say; [`Denied`] is why they say nothing.
 //! * [`Policy`] holds rules and judges operations: [`Decision`].
+//! * [`Approvals`] keep what waits for people, what they decide, and what came of it.
 //! * [`Totals`] count what went out today, with what waits and what is on its way: [`SqliteTotals`] in a file,
 //!   [`MemoryTotals`] as long as the process.
 //! * [`Fixture`] is a call written down, with what should become of it.
@@ -37,15 +38,21 @@
 //! Denied: [`Totals::release`]. Waiting: it stays counted, and is judged again with [`Totals::sums`] before it goes
 //! out. Sent: [`Totals::commit`].
 //!
+//! A call that waits for people is kept by [`Approvals::ask`]; they decide by [`Approvals::vote`]; before it leaves,
+//! [`Approvals::consume`] uses the approval up, and [`Approvals::record`] keeps what came of it.
+//!
 //! # What it does not do
-//! It opens no socket, reads no clock and approves nothing. Only [`SqliteTotals`] has a file.
+//! It opens no socket, reads no clock and knows nobody who could approve anything. Only [`SqliteTotals`] and
+//! [`Approvals`] have files.
 
 mod amount;
+mod approvals;
 mod arguments;
 mod catalogue;
 mod class;
 mod denied;
 mod fixture;
+mod gate_file;
 mod operation;
 mod policy;
 mod rest;
@@ -53,6 +60,9 @@ mod tool;
 mod totals;
 
 pub use amount::{Amount, Currency};
+pub use approvals::{
+    Approval, ApprovalError, Approvals, Asked, Call, Digest, Permit, Proposal, Recorded, SealKey, State, Vote,
+};
 pub use arguments::{Argument, Arguments};
 pub use catalogue::{Catalogue, CatalogueError, Entry};
 pub use class::RiskClass;
@@ -60,12 +70,11 @@ pub use denied::Denied;
 pub use fixture::{
     Explained, Fixture, FixtureError, FoundFixture, PRESET_FIXTURES, Refused, TodayFixture, Understood,
 };
+pub use gate_file::GateFileError;
 pub use operation::{Connection, Found, Lookup, Operation};
 pub use policy::{
     Because, Caller, Decision, Judged, Lint, LintKind, Outcome, PRESET, Policy, PolicyError, PolicyFile, Rule,
 };
 pub use rest::{Body, RestCall};
 pub use tool::{Servers, ServersError, ToolCall};
-pub use totals::{
-    MemoryTotals, Reservation, SqliteTotals, Sum, Sums, Today, Totals, TotalsError, TotalsFileError,
-};
+pub use totals::{MemoryTotals, Reservation, SqliteTotals, Sum, Sums, Today, Totals, TotalsError};

@@ -5,7 +5,7 @@
 
 mod sqlite;
 
-pub use sqlite::{SqliteTotals, TotalsFileError};
+pub use sqlite::SqliteTotals;
 
 use crate::amount::Currency;
 use crate::class::RiskClass;

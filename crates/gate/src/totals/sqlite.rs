@@ -5,19 +5,14 @@
 use super::{KNOWN_MINOR_MAX, Reservation, Sum, Sums, Today, Totals, TotalsError};
 use crate::amount::Currency;
 use crate::class::RiskClass;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use crate::gate_file::{FileForm, GateFileError};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-/// What the file says of itself: `oblt`.
-const APPLICATION: i64 = 0x6f62_6c74;
-
-/// The schema, the first that there is.
-const SCHEMA: i64 = 1;
+/// The first form that there is.
+const FORM: FileForm = FileForm { what: "totals", application: 0x6f62_6c74, schema: 1, tables: TABLES };
 
 /// One row for each class of a call. An amount that is NULL is unknown.
 const TABLES: &str = "
@@ -37,9 +32,6 @@ CREATE INDEX calls_by_customer ON calls (customer, day, class, currency) WHERE c
 CREATE INDEX calls_by_day ON calls (day) WHERE settled;
 ";
 
-/// How long a change waits for another process that has the file.
-const WAIT: Duration = Duration::from_secs(1);
-
 /// Keeps the totals in a file that only its owner can use.
 pub struct SqliteTotals {
     connection: Mutex<Connection>,
@@ -51,52 +43,13 @@ impl fmt::Debug for SqliteTotals {
     }
 }
 
-/// Why a file of totals cannot be used: what, and what to do.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum TotalsFileError {
-    /// It cannot be opened or made.
-    File(PathBuf, io::Error),
-    /// It is no file of totals, or of a newer version.
-    Database(PathBuf),
-    /// Others than its owner may use it; its permission bits.
-    Permissions(PathBuf, u32),
-}
-
-impl fmt::Display for TotalsFileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TotalsFileError::File(path, error) => {
-                write!(f, "{}: cannot be opened: {error}: check path and permissions", path.display())
-            }
-            TotalsFileError::Database(path) => {
-                write!(f, "{}: no file of totals of this version: name another", path.display())
-            }
-            TotalsFileError::Permissions(path, mode) => {
-                write!(f, "{}: others may use it (mode {mode:o}): chmod 600", path.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for TotalsFileError {}
-
 impl SqliteTotals {
     /// Opens the file, or makes it with mode 0600.
     ///
     /// # Errors
     /// It cannot be opened, is something else, or others may use it.
-    pub fn open(path: &Path) -> Result<SqliteTotals, TotalsFileError> {
-        make(path)?;
-        let database = |_: rusqlite::Error| TotalsFileError::Database(path.to_owned());
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(database)?;
-        connection.busy_timeout(WAIT).map_err(database)?;
-        if !set_up(&mut connection).map_err(database)? {
-            return Err(TotalsFileError::Database(path.to_owned()));
-        }
-        let journal = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;";
-        connection.execute_batch(journal).map_err(database)?;
+    pub fn open(path: &Path) -> Result<SqliteTotals, GateFileError> {
+        let connection = FORM.open(path)?;
         Ok(SqliteTotals { connection: Mutex::new(connection) })
     }
 
@@ -113,56 +66,6 @@ impl SqliteTotals {
         transaction.commit().map_err(unavailable)?;
         Ok(done)
     }
-}
-
-/// Makes the file if there is none, for its owner alone; refuses one that others may use.
-fn make(path: &Path) -> Result<(), TotalsFileError> {
-    let at = |error| TotalsFileError::File(path.to_owned(), error);
-    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(error)),
-        _ => {}
-    }
-    match mode(&fs::metadata(path).map_err(at)?) {
-        Some(mode) if mode & 0o077 != 0 => Err(TotalsFileError::Permissions(path.to_owned(), mode)),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
-}
-
-#[cfg(unix)]
-fn mode(metadata: &fs::Metadata) -> Option<u32> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(metadata.permissions().mode() & 0o7777)
-}
-
-#[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
-}
-
-#[cfg(not(unix))]
-fn mode(_: &fs::Metadata) -> Option<u32> {
-    None
-}
-
-/// Makes the tables if the file is new, and says whether it is one of totals.
-fn set_up(connection: &mut Connection) -> rusqlite::Result<bool> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let ask = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let (application, schema) = (ask("PRAGMA application_id")?, ask("PRAGMA user_version")?);
-    let is_new = application == 0 && schema == 0 && ask("SELECT count(*) FROM sqlite_schema")? == 0;
-    if is_new {
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", SCHEMA)?;
-        transaction.commit()?;
-    }
-    Ok(is_new || application == APPLICATION && schema == SCHEMA)
 }
 
 /// An amount as it stands in the file.

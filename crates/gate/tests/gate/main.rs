@@ -1,5 +1,6 @@
 //! The gate by its public interface.
 
+mod approvals;
 mod generated;
 mod normalise;
 mod policy;

@@ -1,8 +1,8 @@
 //! Totals, in memory and in a file alike.
 
 use obelus_gate::{
-    Currency, MemoryTotals, Reservation, RiskClass, SqliteTotals, Sums, Today, Totals, TotalsError,
-    TotalsFileError,
+    Currency, GateFileError, MemoryTotals, Reservation, RiskClass, SqliteTotals, Sums, Today, Totals,
+    TotalsError,
 };
 use proptest::prelude::*;
 use std::path::Path;
@@ -133,11 +133,11 @@ fn a_file_of_something_else_is_refused() {
     let path = folder.path().join("text");
     std::fs::write(&path, "no database, but long enough to be taken for one: ".repeat(40)).expect("a file");
     private(&path, 0o600);
-    assert!(matches!(SqliteTotals::open(&path), Err(TotalsFileError::Database(_))));
+    assert!(matches!(SqliteTotals::open(&path), Err(GateFileError::Database(..))));
     private(&path, 0o644);
-    assert!(matches!(SqliteTotals::open(&path), Err(TotalsFileError::Permissions(_, 0o644))));
+    assert!(matches!(SqliteTotals::open(&path), Err(GateFileError::Permissions(_, 0o644))));
     let missing = folder.path().join("no folder").join("totals.db");
-    assert!(matches!(SqliteTotals::open(&missing), Err(TotalsFileError::File(..))));
+    assert!(matches!(SqliteTotals::open(&missing), Err(GateFileError::File(..))));
 }
 
 fn private(path: &Path, mode: u32) {
