@@ -11,6 +11,7 @@
 //! * [`Operation`] is what they say; [`Denied`] is why they say nothing.
 //! * [`Policy`] holds rules and judges operations: [`Decision`].
 //! * [`Approvals`] keep what waits for people, what they decide, and what came of it.
+//! * [`visible`] shows what text hides from those who decide by it.
 //! * [`Totals`] count what went out today, with what waits and what is on its way: [`SqliteTotals`] in a file,
 //!   [`MemoryTotals`] as long as the process.
 //! * [`Fixture`] is a call written down, with what should become of it.
@@ -58,6 +59,7 @@ mod policy;
 mod rest;
 mod tool;
 mod totals;
+mod visible;
 
 pub use amount::{Amount, Currency};
 pub use approvals::{
@@ -78,3 +80,4 @@ pub use policy::{
 pub use rest::{Body, RestCall};
 pub use tool::{Servers, ServersError, ToolCall};
 pub use totals::{MemoryTotals, Reservation, SqliteTotals, Sum, Sums, Today, Totals, TotalsError};
+pub use visible::visible;

@@ -1,6 +1,8 @@
-//! Health and metrics, on a listener of their own. Nothing of any request is told here.
+//! Health and metrics, on a listener of their own, and the approvals of the gate. Nothing else of any request is told
+//! here.
 
 use crate::core::Core;
+use crate::gate;
 use crate::server::Phase;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -51,7 +53,14 @@ pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, mut phase: wat
 async fn connection(stream: TcpStream, core: Arc<Core>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let core = Arc::clone(&core);
-        async move { Ok::<_, Infallible>(answer(&request, &core).await) }
+        async move {
+            let path = request.uri().path();
+            let is_approvals = path == "/approvals" || path.starts_with("/approvals/");
+            Ok::<_, Infallible>(match is_approvals {
+                true => gate::approvals(request, &core).await,
+                false => answer(&request, &core).await,
+            })
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -72,7 +81,7 @@ async fn answer(request: &Request<Incoming>, core: &Arc<Core>) -> Response<Full<
             Ok(text) => say(StatusCode::OK, METRICS_TYPE, text),
             Err(_) => say(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", String::new()),
         },
-        _ => say(StatusCode::NOT_FOUND, "text/plain", "/healthz, /readyz, /metrics\n".to_owned()),
+        _ => say(StatusCode::NOT_FOUND, "text/plain", "/healthz, /readyz, /metrics, /approvals\n".to_owned()),
     }
 }
 

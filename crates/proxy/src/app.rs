@@ -2,8 +2,9 @@
 
 use crate::admin;
 use crate::canary;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, GateConfig};
 use crate::core::Core;
+use crate::gate::{self, GateStores, Surface};
 use crate::open::Stop;
 use crate::policy::Policy;
 use crate::server::{self, Lifetime, Phase};
@@ -49,6 +50,8 @@ pub struct App {
     pub(crate) core: Arc<Core>,
     data: TcpListener,
     admin: TcpListener,
+    /// Where clients of Stripe's connect, if they have a listener of their own.
+    stripe: Option<TcpListener>,
     config_path: Option<PathBuf>,
     env: OwnedEnv,
 }
@@ -84,7 +87,12 @@ impl App {
         let audit = Log::open_on(&config.audit, disk).map_err(StartError::Audit)?;
         let data = bind(config.listen, "listen").await?;
         let admin = bind(config.admin, "admin").await?;
-        let core = Arc::new(Core::new(policy, vault, keys, audit));
+        let stripe = match config.gate.as_ref().and_then(|gate| gate.stripe.as_ref()?.listen) {
+            Some(address) => Some(bind(address, "gate.stripe.listen").await?),
+            None => None,
+        };
+        let gate = config.gate.as_ref().map(GateStores::open).transpose()?;
+        let core = Arc::new(Core::new(policy, (vault, keys), audit, gate));
         core.rate.restore(&core.keys, SystemTime::now()).map_err(StartError::Store)?;
         let started =
             Record { policy_version: Some(core.policy.load().version.clone()), ..Record::new(Kind::Started) };
@@ -92,7 +100,7 @@ impl App {
             let told = std::io::Error::other("the log says why");
             return Err(StartError::Io(config.audit.path.display().to_string(), "write the audit", told));
         }
-        Ok(App { core, data, admin, config_path, env })
+        Ok(App { core, data, admin, stripe, config_path, env })
     }
 
     /// Where clients connect.
@@ -101,6 +109,14 @@ impl App {
     /// What the system says.
     pub fn data_address(&self) -> std::io::Result<SocketAddr> {
         self.data.local_addr()
+    }
+
+    /// Where clients of Stripe's connect, if they have a listener of their own.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stripe_address(&self) -> std::io::Result<Option<SocketAddr>> {
+        self.stripe.as_ref().map(TcpListener::local_addr).transpose()
     }
 
     /// Where health and metrics are.
@@ -118,13 +134,18 @@ impl App {
 
     /// Serves until told to end. Whoever drops the sender of signals lets it serve for ever.
     pub async fn run(self, mut signals: mpsc::Receiver<Signal>) -> Ended {
-        let App { core, data, admin, config_path, env } = self;
+        let App { core, data, admin, stripe, config_path, env } = self;
         let (phase, phases) = watch::channel(Phase::Serving);
         let (alive, mut all_gone) = mpsc::channel(1);
         let lifetime = Lifetime { phase: phases, alive };
         let admin = tokio::spawn(admin::serve(admin, Arc::clone(&core), lifetime.phase.clone()));
         let watching = tokio::spawn(watch_keys::watch(Arc::clone(&core)));
-        let serving = tokio::spawn(server::serve(data, Arc::clone(&core), lifetime));
+        let sweeping = tokio::spawn(gate::sweep(Arc::clone(&core)));
+        let stripe = stripe.map(|listener| {
+            let lifetime = lifetime.clone();
+            tokio::spawn(server::serve(listener, Arc::clone(&core), lifetime, Surface::Stripe))
+        });
+        let serving = tokio::spawn(server::serve(data, Arc::clone(&core), lifetime, Surface::All));
         loop {
             match signals.recv().await {
                 Some(Signal::Reload) => reload(&core, config_path.clone(), &env).await,
@@ -147,7 +168,8 @@ impl App {
         }
         phase.send_replace(Phase::Ending);
         watching.abort();
-        for task in [serving, admin] {
+        sweeping.abort();
+        for task in [serving, admin].into_iter().chain(stripe) {
             drop(timeout(FAREWELL, task).await);
         }
         let last = Arc::clone(&core);
@@ -242,9 +264,23 @@ fn check_fixed(now: &Config, next: &Config) -> Result<(), ConfigError> {
         ("limits.memory_bytes", now.limits.memory_bytes == next.limits.memory_bytes),
         ("limits.connections", now.limits.connections == next.limits.connections),
         ("audit", now.audit == next.audit),
+        ("gate", now.gate.is_some() == next.gate.is_some()),
+        ("gate.approvals", fixed(now, |gate| &gate.approvals) == fixed(next, |gate| &gate.approvals)),
+        ("gate.totals", fixed(now, |gate| &gate.totals) == fixed(next, |gate| &gate.totals)),
+        ("gate.key_file", fixed(now, |gate| &gate.key_file) == fixed(next, |gate| &gate.key_file)),
+        ("gate.stripe.listen", stripe_listen(now) == stripe_listen(next)),
     ];
     match fixed.into_iter().find(|(_, is_same)| !is_same) {
         Some((key, _)) => Err(ConfigError::new(format!("{key}: cannot change while serving: restart"))),
         None => Ok(()),
     }
+}
+
+/// Something of the gate that is opened once.
+fn fixed<T>(config: &Config, of: impl Fn(&GateConfig) -> &T) -> Option<&T> {
+    config.gate.as_ref().map(of)
+}
+
+fn stripe_listen(config: &Config) -> Option<SocketAddr> {
+    config.gate.as_ref()?.stripe.as_ref()?.listen
 }

@@ -1,9 +1,11 @@
 //! The configuration: what the file says, checked, with a default for everything.
 
 mod file;
+mod gate;
 mod mcp;
 mod parts;
 
+pub use gate::{Approver, GateConfig, Stripe};
 pub use mcp::{McpKind, McpServer};
 pub use parts::{
     Limits, MediaPolicy, Profile, Restore, Source, Timeouts, Upstream, VaultKeySource, Workflow,
@@ -45,6 +47,8 @@ pub struct Config {
     pub workflows: BTreeMap<String, Workflow>,
     /// Servers of tools, by name.
     pub mcp: BTreeMap<String, McpServer>,
+    /// Which calls may go out; nothing if none are served.
+    pub gate: Option<GateConfig>,
     /// Bounds of size and count.
     pub limits: Limits,
     /// Bounds of time.
@@ -138,11 +142,16 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
     let mcp = mcp::servers(file.mcp, folder, &workflows, |name| place(None, name))?;
     let limits = parts::limits(&file.limits)?;
     let durable_decisions = file.audit.durable == Durable::Decisions;
+    let admin = file.admin.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8788)));
+    let gate = file.gate.map(|section| {
+        let names = workflows.keys().map(String::as_str).collect();
+        gate::gate(section, folder, admin, &names, |name| place(None, name))
+    });
     let records = place(file.audit.path.clone(), "audit.jsonl")?;
     let audit = parts::audit(file.audit, folder, records, limits.connections)?;
     Ok(Config {
         listen: file.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8787))),
-        admin: file.admin.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8788))),
+        admin,
         state: place(file.state, "state.db")?,
         vault_keys,
         audit,
@@ -151,6 +160,7 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
         profiles,
         workflows,
         mcp,
+        gate: gate.transpose()?,
         limits,
         timeouts: timeouts(&file.timeouts)?,
         text: text.to_owned(),
@@ -238,6 +248,12 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_what_to_do() {
+        let token = "0".repeat(64);
+        let same_token = format!(
+            "gate: {{approvers: {{alice: {{token_sha256: '{token}'}}, bob: {{token_sha256: '{token}'}}}}}}"
+        );
+        let far_admin =
+            format!("admin: 0.0.0.0:1\ngate: {{approvers: {{alice: {{token_sha256: '{token}'}}}}}}");
         for (text, wanted) in [
             ("upstreams: {openai: {url: 'http://api.example.com'}}", "loopback"),
             ("upstreams: {openai: {url: 'ftp://127.0.0.1'}}", "https"),
@@ -271,6 +287,25 @@ mod tests {
             ("mcp: {notes: {tools: {find: read}, workflows: [nobody]}}", "nobody"),
             ("mcp: {shop: {kind: stripe, tools: {find: read}}}", "mcp.shop.tools"),
             ("mcp: {shop: {kind: stripe, account: 'no account'}}", "mcp.shop.account"),
+            ("gate: {approval_seconds: 5}", "gate.approval_seconds"),
+            ("gate: {retention_hours: 1}", "gate.retention_hours"),
+            ("gate: {two_approvers_above: {dollars: 5}}", "gate.two_approvers_above"),
+            ("gate: {preset: false}", "gate.rules"),
+            ("gate: {approvers: {alice: {token_sha256: abc}}}", "gate.approvers.alice"),
+            ("gate: {approvers: {'a b': {token_sha256: abc}}}", "gate.approvers"),
+            (&same_token, "gate.approvers.bob"),
+            (&far_admin, "gate.approvers"),
+            ("gate: {stripe: {}}", "gate.stripe.keys"),
+            ("gate: {stripe: {keys: {nobody: {env: A}}}}", "gate.stripe.keys"),
+            ("gate: {stripe: {keys: {default: {env: A}}, url: 'http://api.example.com'}}", "gate.stripe.url"),
+            (
+                "gate: {stripe: {keys: {default: {env: A}}, restore: {PostNothing: [email]}}}",
+                "gate.stripe.restore",
+            ),
+            (
+                "gate: {stripe: {keys: {default: {env: A}}, restore: {PostCustomers: [/email]}}}",
+                "gate.stripe.restore",
+            ),
         ] {
             let error = refused(text);
             assert!(error.contains(wanted), "{text}: {error}");

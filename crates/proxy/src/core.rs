@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use crate::gate::GateStores;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::open::OpenRequests;
@@ -30,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) rate: Rate,
     pub(crate) memory: Memory,
     pub(crate) open: Arc<OpenRequests>,
+    /// What the gate keeps, if calls are served.
+    pub(crate) gate: Option<Arc<GateStores>>,
     audit: Log,
     /// Virtual keys whose use since the start is on the disk.
     in_use: Mutex<BTreeSet<Word>>,
@@ -43,7 +46,12 @@ impl fmt::Debug for Core {
 }
 
 impl Core {
-    pub(crate) fn new(policy: Policy, vault: Vault, keys: VirtualKeys, audit: Log) -> Core {
+    pub(crate) fn new(
+        policy: Policy,
+        (vault, keys): (Vault, VirtualKeys),
+        audit: Log,
+        gate: Option<GateStores>,
+    ) -> Core {
         let memory = Memory::new(policy.config.limits.memory_bytes);
         Core {
             policy: ArcSwap::from_pointee(policy),
@@ -53,6 +61,7 @@ impl Core {
             rate: Rate::default(),
             memory,
             open: Arc::default(),
+            gate: gate.map(Arc::new),
             audit,
             in_use: Mutex::default(),
             is_draining: AtomicBool::new(false),

@@ -70,7 +70,7 @@ pub(crate) async fn handle(
 }
 
 /// An answer with the id of its request, if it has one.
-fn named(mut response: Response<Answer>, request_id: &str) -> Response<Answer> {
+pub(crate) fn named(mut response: Response<Answer>, request_id: &str) -> Response<Answer> {
     if let Ok(request_id) = HeaderValue::from_str(request_id)
         && !request_id.is_empty()
     {
@@ -422,7 +422,7 @@ fn answer_kind(status: StatusCode, headers: &HeaderMap) -> Result<AnswerKind, Re
 }
 
 /// The media type in small letters, if its charset is UTF-8 or none and it has no other parameter of that kind.
-fn media_type(value: &HeaderValue) -> Option<String> {
+pub(crate) fn media_type(value: &HeaderValue) -> Option<String> {
     let text = value.to_str().ok()?.to_ascii_lowercase();
     let mut parts = text.split(';').map(str::trim);
     let media = parts.next()?.to_owned();
@@ -459,7 +459,7 @@ fn refuse_body(headers: &HeaderMap) -> Result<(), Refused> {
 }
 
 /// The key that the client presents, in either of both places.
-fn presented_key(headers: &HeaderMap) -> Result<&[u8], Refused> {
+pub(crate) fn presented_key(headers: &HeaderMap) -> Result<&[u8], Refused> {
     let refuse = |message: &'static str| Err(Refused::new(401, Why::Unauthenticated, message));
     let bearer = match headers::single(headers, &AUTHORIZATION)? {
         None => None,
@@ -479,7 +479,7 @@ fn presented_key(headers: &HeaderMap) -> Result<&[u8], Refused> {
 }
 
 /// A client learns no more than whether its key has the form.
-fn key_refused(fault: &KeyFault) -> Refused {
+pub(crate) fn key_refused(fault: &KeyFault) -> Refused {
     match fault {
         KeyFault::Form | KeyFault::Checksum => Refused::new(401, Why::Unauthenticated, fault.to_string()),
         KeyFault::Store(error) => {
@@ -491,7 +491,10 @@ fn key_refused(fault: &KeyFault) -> Refused {
 }
 
 /// The session that the header of the workflow names.
-fn session<'a>(workflow: &crate::config::Workflow, headers: &'a HeaderMap) -> Result<&'a str, Refused> {
+pub(crate) fn session<'a>(
+    workflow: &crate::config::Workflow,
+    headers: &'a HeaderMap,
+) -> Result<&'a str, Refused> {
     let Some(name) = &workflow.session_header else { return Ok(SESSION_DEFAULT) };
     let Some(value) = headers::single(headers, name)? else { return Ok(SESSION_DEFAULT) };
     let text = value.to_str().ok().filter(|text| (1..=SESSION_BYTES_MAX).contains(&text.len()));
@@ -529,7 +532,7 @@ fn guessed_provider(request: &Request<Incoming>) -> Provider {
     if is_anthropic { Provider::Anthropic } else { Provider::OpenAi }
 }
 
-fn upstream_request_id(headers: &HeaderMap, reader: &crate::reader::Reader) -> Option<Word> {
+pub(crate) fn upstream_request_id(headers: &HeaderMap, reader: &crate::reader::Reader) -> Option<Word> {
     let value = headers.get("request-id").or_else(|| headers.get("x-request-id"))?;
     let value = Some(value).filter(|value| headers::is_clean(reader, value))?;
     Word::new(value.to_str().ok()?)
@@ -540,7 +543,7 @@ fn no_route() -> Refused {
     Refused::new(404, Why::Route, format!("no route that is understood; those are: {known}"))
 }
 
-fn stopped(stop: Stop) -> Refused {
+pub(crate) fn stopped(stop: Stop) -> Refused {
     match stop {
         Stop::Revoked => Refused::new(401, Why::Revoked, "the virtual key was revoked"),
         Stop::Draining => Refused::new(503, Why::Busy, "the sidecar ends: try again"),
@@ -555,7 +558,7 @@ fn failed(ending: Ending, refused: Refused) -> Refused {
 }
 
 /// What a body refuses, said of the upstream's.
-fn of_upstream(refused: Refused) -> Refused {
+pub(crate) fn of_upstream(refused: Refused) -> Refused {
     match refused.why {
         Why::Busy => refused,
         Why::Timeout => Refused::new(504, Why::Timeout, "the upstream's answer came too slowly"),

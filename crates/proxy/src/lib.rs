@@ -24,6 +24,7 @@ mod events;
 mod exchange;
 mod exposed;
 mod framing;
+mod gate;
 mod guard;
 mod handler;
 mod headers;
@@ -55,9 +56,10 @@ mod tests;
 
 pub use app::{App, Ended, OwnedEnv, Signal};
 pub use config::{
-    Config, ConfigError, DEFAULT, Env, Limits, McpKind, McpServer, MediaPolicy, Profile, Restore, Source,
-    Timeouts, Upstream, VaultKeySource, Workflow, schema,
+    Approver, Config, ConfigError, DEFAULT, Env, GateConfig, Limits, McpKind, McpServer, MediaPolicy, Profile,
+    Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Workflow, schema,
 };
+pub use gate::{ApproverToken, approver_token};
 pub use guard::silence_panics;
 pub use posture::{CHECKS, Check, Part, PostureFinding, Severity, posture};
 pub use mcp::{KEY_VARIABLE, mcp};

@@ -36,6 +36,9 @@ pub(crate) fn notes(core: &Core, config_path: Option<&Path>) -> Vec<String> {
             workflow.requests_per_day.map(|max| format!(", {max} a day")).unwrap_or_default(),
         ));
     }
+    if let Some(gate) = &policy.gate {
+        notes.extend(gate.notes());
+    }
     for (name, source) in policy.keyless() {
         let remedy = match source {
             Source::Env(variable) => format!("set {variable} and restart"),

@@ -1,6 +1,7 @@
 //! A configuration, compiled: what requests are judged by. One request uses one from start to end.
 
 use crate::config::{Config, ConfigError, Env, MediaPolicy, Profile, Source, Upstream, Workflow};
+use crate::gate::Gate;
 use crate::reader::Reader;
 use crate::upstream::Client;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -28,6 +29,8 @@ pub(crate) struct Policy {
     /// Reads headers and parameters.
     pub(crate) reader: Reader,
     grants: HashMap<String, Arc<Grant>>,
+    /// Which calls may go out, if any are served.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 impl fmt::Debug for Policy {
@@ -115,7 +118,12 @@ impl Policy {
             };
             grants.insert(name.clone(), Arc::new(grant));
         }
+        let gate = Gate::compile(config, env)?;
+        if let Some(gate) = &gate {
+            digest.update(gate.rules.version());
+        }
         Ok(Policy {
+            gate: gate.map(Arc::new),
             version: Word::hex(digest.finalize().get(..VERSION_BYTES).unwrap_or_default()),
             reader: Reader::new().map_err(|error| ConfigError::new(error.to_string()))?,
             config: config.clone(),
@@ -216,7 +224,7 @@ fn target(name: &str, upstream: &Upstream, client: Client, env: Env<'_>) -> Resu
 }
 
 /// The authorities in a file of certificates.
-fn authorities(name: &str, path: &Path) -> Result<RootCertStore, ConfigError> {
+pub(crate) fn authorities(name: &str, path: &Path) -> Result<RootCertStore, ConfigError> {
     let wrong =
         |what: String| ConfigError::new(format!("upstreams.{name}.ca_file: {}: {what}", path.display()));
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);

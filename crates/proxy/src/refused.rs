@@ -46,6 +46,10 @@ pub(crate) enum Why {
     Busy,
     /// The virtual key was revoked meanwhile.
     Revoked,
+    /// A call that the gate does not understand, or that rules or people deny.
+    Denied,
+    /// Approvals or totals cannot be kept.
+    Gate,
     /// A fault of the sidecar.
     Internal,
 }
@@ -72,6 +76,8 @@ impl Why {
             Why::Vault => "vault",
             Why::Busy => "busy",
             Why::Revoked => "revoked",
+            Why::Denied => "denied",
+            Why::Gate => "gate",
             Why::Internal => "internal",
         }
     }
@@ -114,13 +120,13 @@ impl Refused {
             Why::Sealed => Reason::Sealed,
             Why::Unsupported => Reason::Unsupported,
             Why::Unauthenticated | Why::Revoked => Reason::Unauthenticated,
-            Why::Forbidden => Reason::Forbidden,
+            Why::Forbidden | Why::Denied => Reason::Forbidden,
             Why::Route => Reason::Route,
             Why::Rate => Reason::Rate,
             Why::Timeout => Reason::Timeout,
             Why::Header => Reason::Header,
             Why::Upstream | Why::NoProviderKey => Reason::Upstream,
-            Why::Audit | Why::Vault | Why::Busy => Reason::Unavailable,
+            Why::Audit | Why::Vault | Why::Busy | Why::Gate => Reason::Unavailable,
             Why::Internal => Reason::Internal,
         };
         Refusal { status: self.status, reason, message: self.message.clone().into_owned() }

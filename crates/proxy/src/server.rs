@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::core::Core;
+use crate::gate::{self, Surface};
 use crate::handler::handle;
 use crate::socket::Socket;
 use bytes::Bytes;
@@ -53,7 +54,7 @@ impl Lifetime {
 }
 
 /// Accepts clients until the process drains.
-pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, mut lifetime: Lifetime) {
+pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, mut lifetime: Lifetime, surface: Surface) {
     let permits = Arc::new(Semaphore::new(core.policy.load().config.limits.connections));
     let mut phase = lifetime.clone();
     let accepting = async {
@@ -70,7 +71,7 @@ pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, mut lifetime: 
             let (core, lifetime) = (Arc::clone(&core), lifetime.clone());
             tokio::spawn(async move {
                 core.metrics.connection_opened();
-                connection(stream, &core, lifetime).await;
+                connection(stream, &core, lifetime, surface).await;
                 core.metrics.connection_closed();
                 drop(permit);
             });
@@ -84,7 +85,7 @@ pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>, mut lifetime: 
 }
 
 /// Serves one client.
-async fn connection(stream: TcpStream, core: &Arc<Core>, lifetime: Lifetime) {
+async fn connection(stream: TcpStream, core: &Arc<Core>, lifetime: Lifetime, surface: Surface) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(kind = %error.kind(), "nodelay");
     }
@@ -94,7 +95,15 @@ async fn connection(stream: TcpStream, core: &Arc<Core>, lifetime: Lifetime) {
     let (fault, for_service) = (socket.fault(), Arc::clone(core));
     let service = service_fn(move |request: Request<Incoming>| {
         let (core, fault) = (Arc::clone(&for_service), Arc::clone(&fault));
-        async move { Ok::<Response<Answer>, Infallible>(handle(core, request, fault).await) }
+        async move {
+            let response = if core.gate.is_some() && surface.is_gate(request.uri().path()) {
+                // In memory of its own: requests to models do not carry its size.
+                Box::pin(gate::handle(core, request, fault, surface)).await
+            } else {
+                handle(core, request, fault).await
+            };
+            Ok::<Response<Answer>, Infallible>(response)
+        }
     });
     let mut connection = http1::Builder::new()
         // Without a timer the timeout would not hold.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
-use hyper::http::uri::{PathAndQuery, Uri};
+use hyper::http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use hyper::{Method, Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
@@ -69,31 +69,53 @@ impl Client {
     pub(crate) async fn send(
         &self,
         target: &Target,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
     ) -> Result<Response<Incoming>, Refused> {
-        let mut request = Request::new(Full::new(outgoing.body));
-        *request.method_mut() = outgoing.method;
-        *request.uri_mut() = uri(target, &outgoing.path)?;
-        *request.headers_mut() = outgoing.headers;
         let Some((name, value)) = target.credential() else {
             let message = format!("the upstream `{}` has no provider key: set it and restart", target.name);
             return Err(Refused::new(503, Why::NoProviderKey, message));
         };
-        request.headers_mut().insert(name.clone(), value.clone());
+        outgoing.headers.insert(name.clone(), value.clone());
+        let origin = (&target.upstream.scheme, &target.upstream.authority);
+        self.request(origin, outgoing).await.map_err(|unanswered| unanswered.refused)
+    }
+
+    /// Sends a request as it is, and waits for the head of the answer.
+    pub(crate) async fn request(
+        &self,
+        origin: (&Scheme, &Authority),
+        outgoing: Outgoing,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let mut request = Request::new(Full::new(outgoing.body));
+        *request.method_mut() = outgoing.method;
+        *request.uri_mut() =
+            uri(origin, &outgoing.path).map_err(|refused| Unanswered { refused, has_left: false })?;
+        *request.headers_mut() = outgoing.headers;
         match timeout(self.response_header, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(unreachable(&error)),
-            Err(_) => Err(Refused::new(504, Why::Timeout, "the upstream did not answer in time")),
+            Ok(Err(error)) => Err(Unanswered { refused: unreachable(&error), has_left: !error.is_connect() }),
+            Err(_) => {
+                let refused = Refused::new(504, Why::Timeout, "the upstream did not answer in time");
+                Err(Unanswered { refused, has_left: true })
+            }
         }
     }
 }
 
+/// A request that got no answer.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    pub(crate) refused: Refused,
+    /// Whether any of it may have reached the upstream.
+    pub(crate) has_left: bool,
+}
+
 /// The path is the route's own, so that only scheme and host of the configuration are added.
-fn uri(target: &Target, path: &str) -> Result<Uri, Refused> {
+fn uri((scheme, authority): (&Scheme, &Authority), path: &str) -> Result<Uri, Refused> {
     let malformed = |_| Refused::new(400, Why::Route, "the path cannot be forwarded");
     let mut parts = hyper::http::uri::Parts::default();
-    parts.scheme = Some(target.upstream.scheme.clone());
-    parts.authority = Some(target.upstream.authority.clone());
+    parts.scheme = Some(scheme.clone());
+    parts.authority = Some(authority.clone());
     parts.path_and_query = Some(path.parse::<PathAndQuery>().map_err(malformed)?);
     Uri::from_parts(parts).or(Err(Refused::new(400, Why::Route, "the path cannot be forwarded")))
 }

@@ -195,7 +195,7 @@ mod tests {
         let key = keys.create(&request, SystemTime::now()).unwrap();
         let id = parse(key.reveal().as_bytes()).unwrap();
         let audit = Log::open(&Settings::new(folder.join("audit.jsonl"))).unwrap();
-        (Core::new(policy, Vault::ephemeral().unwrap(), keys, audit), id)
+        (Core::new(policy, (Vault::ephemeral().unwrap(), keys), audit, None), id)
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(crate) enum Use {
     TokenRow,
     Seal,
     SealNonce,
+    Other,
 }
 
 impl Use {
@@ -46,6 +47,7 @@ impl Use {
             Use::TokenRow => b"obelus vault 1 token row",
             Use::Seal => b"obelus vault 1 seal",
             Use::SealNonce => b"obelus vault 1 seal nonce",
+            Use::Other => b"obelus vault 1 other",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The keys of a vault, several at a time so that they can be replaced, and the files they lie in.
 
-use crate::derive::{KEY_BYTES, Secret};
+use crate::derive::{KEY_BYTES, Secret, Use, derive};
 use crate::private_file;
 use std::fmt;
 use std::fs::File;
@@ -117,6 +117,11 @@ impl VaultKey {
     /// The name of the key.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// A key for something else than a vault, which follows from this one and says nothing of it.
+    pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        derive(&self.secret, Use::Other, &[purpose.as_bytes()])
     }
 
     pub(crate) fn secret(&self) -> &Secret {

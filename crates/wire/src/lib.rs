@@ -10,6 +10,7 @@
 //! * [`Wire::inspect`] says what a request asks for, or refuses it; [`Wire::request`] redacts it; [`Wire::admit`] is
 //!   for both.
 //! * [`Messages`] reads those of the Model Context Protocol, for the same scopes.
+//! * [`Documents`] reads JSON of other services, for the same scopes.
 //! * [`Wire::answer`] reads an answer that comes whole, [`Wire::events`] one that is streamed.
 //!
 //! ```
@@ -32,6 +33,7 @@
 //! A body is read twice: once by the tables, which look at structure only (a sixth of the time), once by the engine.
 
 mod arguments;
+mod document;
 mod escape;
 mod events;
 mod index;
@@ -52,6 +54,7 @@ mod track;
 mod weave;
 mod wire;
 
+pub use document::Documents;
 pub use events::Events;
 pub use messages::{Messages, Sender};
 pub use profile::{HashKey, Media, Profile, RestoredArgument};

@@ -32,6 +32,8 @@ pub(crate) struct File {
     pub(crate) workflows: Option<BTreeMap<String, WorkflowSection>>,
     /// Servers of tools (MCP), by name. Default: none.
     pub(crate) mcp: BTreeMap<String, super::mcp::McpSection>,
+    /// Which calls may go out, and who decides about those that wait. Default: no calls are served.
+    pub(crate) gate: Option<GateSection>,
     /// Bounds of size and count.
     pub(crate) limits: LimitsSection,
     /// Bounds of time.
@@ -272,4 +274,68 @@ pub(crate) struct TimeoutsSection {
     pub(crate) stream_idle_seconds: Option<f64>,
     /// For open requests once the process was told to end. Default 30.
     pub(crate) drain_seconds: Option<f64>,
+}
+
+/// Which calls may go out, and who decides about those that wait.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GateSection {
+    /// Whether the shipped rules hold. Default `true`.
+    pub(crate) preset: Option<bool>,
+    /// Files of rules (Cedar), added to the shipped ones.
+    pub(crate) rules: Vec<PathBuf>,
+    /// The SQLite file of approvals. Default `approvals.db` in the folder of state.
+    pub(crate) approvals: Option<PathBuf>,
+    /// The SQLite file of what went out today. Default `totals.db` in the folder of state.
+    pub(crate) totals: Option<PathBuf>,
+    /// The file of the key that seals calls that wait, 64 hexadecimal digits, made at the first start. Default
+    /// `approvals.key` in the folder of state.
+    pub(crate) key_file: Option<PathBuf>,
+    /// How long a call waits before it is denied, in seconds. Default 600.
+    pub(crate) approval_seconds: Option<u64>,
+    /// How long the bytes of calls that waited, and of their answers, are kept after their end, in hours. Default 24.
+    pub(crate) retention_hours: Option<u64>,
+    /// Amounts above which two people must approve, whatever the rules say, in minor units by currency. What has no known
+    /// amount or another currency is above, too. Default: none.
+    pub(crate) two_approvers_above: BTreeMap<String, u64>,
+    /// Who may decide, by name. Default: nobody; then what must wait is denied.
+    pub(crate) approvers: BTreeMap<String, ApproverSection>,
+    /// Stripe's interface. Default: not served.
+    pub(crate) stripe: Option<StripeSection>,
+}
+
+/// Somebody who may decide.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApproverSection {
+    /// SHA-256 of the person's token, as `obelus approvals token` writes it.
+    pub(crate) token_sha256: String,
+    /// Ids of virtual keys that are this person's: what they ask for, somebody else must approve.
+    #[serde(default)]
+    pub(crate) keys: Vec<String>,
+}
+
+/// Stripe's interface, and who may use it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StripeSection {
+    /// A listener of its own, for clients that cannot send `/stripe` before the path. Default: none.
+    #[schemars(with = "Option<String>")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Scheme and host of the interface. `http` is for loopback addresses only. Default `https://api.stripe.com`.
+    pub(crate) url: Option<String>,
+    /// A file of certificates (PEM): only authorities among them may vouch for the interface.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The only account that calls may name. Default: any that the key reaches.
+    pub(crate) account: Option<String>,
+    /// Whether a payment is looked up before its refund or capture is judged. Without that, one without an amount is
+    /// above every limit. Default `true`.
+    pub(crate) lookups: Option<bool>,
+    /// The restricted key (`rk_…`) of each workflow that may use the interface.
+    pub(crate) keys: BTreeMap<String, Source>,
+    /// Whether keys may be used that can do everything (`sk_…`). They are shown as such. Default `false`.
+    pub(crate) allow_secret_key: bool,
+    /// Arguments in which tokens become values on the way to Stripe, by operation, such as
+    /// `PostCustomers: [email, shipping.phone]`. Elsewhere a token refuses the call. Default: none.
+    pub(crate) restore: BTreeMap<String, Vec<String>>,
 }

@@ -246,7 +246,7 @@ fn upstream(
 }
 
 /// Scheme and host of a URL that has nothing else.
-fn origin(url: &str) -> Result<(Scheme, Authority), &'static str> {
+pub(super) fn origin(url: &str) -> Result<(Scheme, Authority), &'static str> {
     const FORM: &str = "write https://, a host and, if need be, a port";
     let Ok(uri) = url.parse::<Uri>() else { return Err(FORM) };
     let parts = uri.into_parts();

@@ -3,6 +3,7 @@
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod bodies;
 mod framing;
+mod gate;
 mod heads;
 mod keys;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]

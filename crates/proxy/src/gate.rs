@@ -1,0 +1,209 @@
+//! Calls of other services than model providers: judged, recorded, sent once, and redacted on their way back.
+//!
+//! `handler` reads top to bottom as a call goes: authenticate, understand, judge, execute.
+
+mod desk;
+mod execute;
+mod form;
+mod handler;
+mod incoming;
+mod judge;
+mod reply;
+mod summary;
+mod sweep;
+mod token;
+
+pub(crate) use desk::answer as approvals;
+pub(crate) use handler::{Surface, handle};
+pub(crate) use sweep::sweep;
+pub use token::{ApproverToken, approver_token};
+
+use crate::config::{Config, ConfigError, Env, GateConfig, Stripe};
+use crate::policy::{authorities, one_line, secret, wire_profile};
+use crate::stores::{StartError, make_folder};
+use crate::upstream::Client;
+use hyper::header::HeaderValue;
+use obelus_audit::Word;
+use obelus_gate::{Approvals, Catalogue, PolicyFile, SealKey, Servers, SqliteTotals};
+use obelus_vault::VaultKey;
+use obelus_wire::Documents;
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The rules of a configuration, and who may do what under them.
+pub(crate) struct Gate {
+    pub(crate) config: GateConfig,
+    pub(crate) rules: obelus_gate::Policy,
+    pub(crate) rules_version: Word,
+    pub(crate) catalogue: &'static Catalogue,
+    accesses: HashMap<String, Arc<Access>>,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("rules_version", &self.rules_version).finish_non_exhaustive()
+    }
+}
+
+/// How a workflow reaches Stripe.
+pub(crate) struct Access {
+    pub(crate) stripe: Stripe,
+    pub(crate) client: Client,
+    /// The key of the workflow, as the header that holds it.
+    credential: HeaderValue,
+    /// Whether the key is a live one.
+    pub(crate) livemode: bool,
+    /// Whether the key can do everything.
+    pub(crate) is_secret_key: bool,
+    pub(crate) documents: Documents,
+}
+
+/// What outlives the process.
+#[derive(Debug)]
+pub(crate) struct GateStores {
+    pub(crate) approvals: Approvals,
+    pub(crate) totals: SqliteTotals,
+}
+
+impl Gate {
+    /// Reads rules and keys, and compiles.
+    pub(crate) fn compile(config: &Config, env: Env<'_>) -> Result<Option<Gate>, ConfigError> {
+        let Some(gate) = &config.gate else { return Ok(None) };
+        let fault = |error: String| ConfigError::new(one_line(&error));
+        let mut files: Vec<PolicyFile> = gate.preset.then(PolicyFile::preset).into_iter().collect();
+        for path in &gate.rules {
+            let name = path.display().to_string();
+            let text = fs::read_to_string(path)
+                .map_err(|error| fault(format!("{name}: cannot read the rules: {error}: check the path")))?;
+            files.push(PolicyFile { name, text });
+        }
+        let rules = obelus_gate::Policy::load(&files, &Servers::default())
+            .map_err(|error| fault(error.to_string()))?;
+        if let Some(rule) = rules.rules().into_iter().find(|rule| Word::new(&rule.id).is_none()) {
+            return Err(fault(format!(
+                "{}:{}: the id of the rule cannot stand in records: use letters, digits and ._:/-",
+                rule.file, rule.line
+            )));
+        }
+        let rules_version =
+            Word::new(rules.version()).ok_or_else(|| fault("rules: no version".to_owned()))?;
+        let accesses = match &gate.stripe {
+            None => HashMap::new(),
+            Some(stripe) => accesses(config, stripe, env)?,
+        };
+        let catalogue = Catalogue::shipped().map_err(|error| fault(error.to_string()))?;
+        Ok(Some(Gate { config: gate.clone(), rules, rules_version, catalogue, accesses }))
+    }
+
+    /// How a workflow reaches Stripe, if it may.
+    pub(crate) fn access(&self, workflow: &str) -> Option<&Arc<Access>> {
+        self.accesses.get(workflow)
+    }
+
+    /// What somebody who starts the sidecar should know.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = vec![format!(
+            "gate: rules {}, a call waits {:?}, {} may decide",
+            self.rules_version,
+            self.config.approval,
+            self.config.approvers.len()
+        )];
+        let wanted = self.rules.rules().iter().filter_map(|rule| rule.approvers).max().unwrap_or(0);
+        let wanted = usize::from(wanted).max(if self.config.two_approvers_above.is_empty() { 0 } else { 2 });
+        if wanted > self.config.approvers.len() {
+            notes.push(format!(
+                "missing: people who approve: some calls need {wanted}, and are denied: name them in gate.approvers"
+            ));
+        }
+        let mut names: Vec<(&String, &Arc<Access>)> = self.accesses.iter().collect();
+        names.sort_by_key(|(name, _)| *name);
+        for (name, access) in names {
+            let mode = if access.livemode { "live" } else { "test" };
+            notes.push(match access.is_secret_key {
+                false => format!("workflow {name}: Stripe with a restricted key, {mode} mode"),
+                true => format!(
+                    "warning: workflow {name}: Stripe with a SECRET key, which can do everything, {mode} mode"
+                ),
+            });
+        }
+        notes
+    }
+}
+
+impl Access {
+    pub(crate) fn credential(&self) -> HeaderValue {
+        self.credential.clone()
+    }
+}
+
+fn accesses(
+    config: &Config,
+    stripe: &Stripe,
+    env: Env<'_>,
+) -> Result<HashMap<String, Arc<Access>>, ConfigError> {
+    let trusted = stripe.ca_file.as_ref().map(|path| authorities("stripe", path)).transpose()?;
+    let client = Client::new(&config.timeouts, trusted)?;
+    let mut accesses = HashMap::new();
+    for (name, source) in &stripe.keys {
+        let at = |what: &str| ConfigError::new(format!("gate.stripe.keys.{name}: {what}"));
+        let Some(key) = secret(source, env)? else {
+            return Err(at("there is no key: set the variable"));
+        };
+        let is_secret_key = key.starts_with("sk_");
+        let (livemode, rest) = match key.split_at_checked(8) {
+            Some(("rk_live_" | "sk_live_", rest)) => (true, rest),
+            Some(("rk_test_" | "sk_test_", rest)) => (false, rest),
+            _ => return Err(at("this is no restricted key: it begins with rk_live_ or rk_test_")),
+        };
+        if is_secret_key && !stripe.allow_secret_key {
+            return Err(at(
+                "a secret key can do everything: make a restricted one (rk_), or set allow_secret_key",
+            ));
+        }
+        if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(at("holds what no key of Stripe's holds"));
+        }
+        let text = zeroize::Zeroizing::new(format!("Bearer {}", key.as_str()));
+        let mut credential = HeaderValue::from_str(&text).or(Err(at("holds what no header can hold")))?;
+        credential.set_sensitive(true);
+        let profile = config.workflows.get(name).and_then(|flow| config.profiles.get(&flow.profile));
+        let profile = profile.ok_or_else(|| at("its workflow has no profile"))?;
+        let documents =
+            Documents::new(&wire_profile(profile)?).map_err(|error| at(&one_line(&error.to_string())))?;
+        let access = Access {
+            stripe: stripe.clone(),
+            client: client.clone(),
+            credential,
+            livemode,
+            is_secret_key,
+            documents,
+        };
+        accesses.insert(name.clone(), Arc::new(access));
+    }
+    Ok(accesses)
+}
+
+impl GateStores {
+    /// Opens both files and reads the key, making what is not there.
+    pub(crate) fn open(config: &GateConfig) -> Result<GateStores, StartError> {
+        for path in [&config.approvals, &config.totals, &config.key_file] {
+            make_folder(path)?;
+        }
+        let fault = |error: String| StartError::Config(ConfigError::new(error));
+        let key = VaultKey::from_file("approvals", &config.key_file)
+            .map_err(|error| fault(format!("gate.key_file: {error}")))?;
+        let key = SealKey::new(key.derived("approvals"));
+        Ok(GateStores {
+            approvals: Approvals::open(&config.approvals, key).map_err(|error| fault(error.to_string()))?,
+            totals: SqliteTotals::open(&config.totals).map_err(|error| fault(error.to_string()))?,
+        })
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,209 @@
+//! A call as it came, and as it will be sent: the same bytes, with values for the tokens that may become some.
+
+use super::form::{encode, pairs, path};
+use crate::refused::{Refused, Why};
+use obelus::token;
+use obelus_gate::{Body, Catalogue, Connection, Denied, Operation, RestCall};
+use obelus_vault::Scope;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::fmt;
+
+/// A call of Stripe's REST interface, as it will be sent.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Incoming {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: Option<String>,
+    pub(super) media: Media,
+    /// The content type as it was written.
+    pub(super) content_type: Option<String>,
+    /// `Stripe-Account`, `Stripe-Context` and `Stripe-Version`, as far as they were sent.
+    pub(super) headers: Vec<(String, String)>,
+    #[serde(skip)]
+    pub(super) body: Vec<u8>,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) enum Media {
+    Empty,
+    Form,
+    Json,
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming")
+            .field("method", &self.method)
+            .field("media", &self.media)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Incoming {
+    /// The bytes that an approval keeps.
+    pub(super) fn to_payload(&self) -> Vec<u8> {
+        let head = serde_json::to_vec(self).unwrap_or_default();
+        [head.as_slice(), b"\n", &self.body].concat()
+    }
+
+    /// What an approval kept.
+    pub(super) fn of_payload(payload: &[u8]) -> Option<Incoming> {
+        let end = payload.iter().position(|byte| *byte == b'\n')?;
+        let (head, body) = payload.split_at(end);
+        let incoming: Incoming = serde_json::from_slice(head).ok()?;
+        Some(Incoming { body: body.get(1..)?.to_vec(), ..incoming })
+    }
+
+    /// What it means.
+    pub(super) fn operation(
+        &self,
+        catalogue: &Catalogue,
+        connection: Connection<'_>,
+    ) -> Result<Operation, Denied> {
+        catalogue.rest(&RestCall {
+            method: &self.method,
+            path: &self.path,
+            query: self.query.as_deref(),
+            body: match self.media {
+                Media::Empty => Body::Empty,
+                Media::Form => Body::Form(&self.body),
+                Media::Json => Body::Json(&self.body),
+            },
+            connection,
+        })
+    }
+
+    /// Its arguments as they were written, as one JSON object: of a form all texts, of JSON the JSON itself.
+    pub(super) fn arguments(&self, operation: &Operation) -> Vec<u8> {
+        match self.media {
+            Media::Json => {
+                let path = Value::from(self.path.as_str()).to_string();
+                let query = Value::from(self.query.as_deref()).to_string();
+                [
+                    b"{\"path\":",
+                    path.as_bytes(),
+                    b",\"query\":",
+                    query.as_bytes(),
+                    b",\"body\":",
+                    &self.body,
+                    b"}",
+                ]
+                .concat()
+            }
+            _ => json!({"path": self.path, "arguments": operation.arguments.to_json()})
+                .to_string()
+                .into_bytes(),
+        }
+    }
+
+    /// Turns tokens into values where that is allowed. Anywhere else a token refuses the call: it would be kept in place
+    /// of a value.
+    pub(super) fn restore(&mut self, allowed: &[String], scope: &Scope) -> Result<(), Refused> {
+        if token::find(self.path.as_bytes()).is_some() {
+            return Err(refused_token());
+        }
+        if let Some(query) = self.query.as_deref().filter(|query| may_hold(query.as_bytes())) {
+            self.query = Some(restored_form(query, allowed, scope)?);
+        }
+        if !may_hold(&self.body) {
+            return Ok(());
+        }
+        match self.media {
+            Media::Empty => {}
+            Media::Form => {
+                let form = std::str::from_utf8(&self.body).or(Err(malformed()))?;
+                self.body = restored_form(form, allowed, scope)?.into_bytes();
+            }
+            Media::Json => {
+                let mut value: Value = serde_json::from_slice(&self.body).or(Err(malformed()))?;
+                if restore_json(&mut value, "", allowed, scope)? {
+                    self.body = value.to_string().into_bytes();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text may hold a token, however it is written.
+fn may_hold(text: &[u8]) -> bool {
+    token::find(text).is_some() || text.contains(&b'%') || text.contains(&b'\\')
+}
+
+fn malformed() -> Refused {
+    Refused::new(400, Why::Malformed, "the call cannot be read: send it as the API documents it")
+}
+
+fn refused_token() -> Refused {
+    let message = "a token stands where no value may be put in its place: send the value in an argument that \
+                   gate.stripe.restore names, or leave it out";
+    Refused::new(400, Why::Denied, message)
+}
+
+fn restored_form(form: &str, allowed: &[String], scope: &Scope) -> Result<String, Refused> {
+    let mut out = String::with_capacity(form.len());
+    for pair in pairs(form).ok_or_else(malformed)? {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        if token::find(pair.name.as_bytes()).is_some() {
+            return Err(refused_token());
+        }
+        match restored(&pair.value, &path(&pair.name), allowed, scope)? {
+            None => out.push_str(pair.raw),
+            Some(value) => {
+                encode(&pair.name, &mut out);
+                out.push('=');
+                encode(&value, &mut out);
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn restore_json(value: &mut Value, path: &str, allowed: &[String], scope: &Scope) -> Result<bool, Refused> {
+    match value {
+        Value::String(text) => match restored(text, path, allowed, scope)? {
+            None => Ok(false),
+            Some(value) => {
+                *text = value;
+                Ok(true)
+            }
+        },
+        Value::Array(elements) => elements
+            .iter_mut()
+            .try_fold(false, |any, one| Ok(restore_json(one, path, allowed, scope)? || any)),
+        Value::Object(members) => members.iter_mut().try_fold(false, |any, (name, one)| {
+            if token::find(name.as_bytes()).is_some() {
+                return Err(refused_token());
+            }
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            Ok(restore_json(one, &path, allowed, scope)? || any)
+        }),
+        _ => Ok(false),
+    }
+}
+
+/// The text with its tokens opened; nothing if it holds none.
+fn restored(text: &str, path: &str, allowed: &[String], scope: &Scope) -> Result<Option<String>, Refused> {
+    let (mut rest, mut out) = (text.as_bytes(), Vec::with_capacity(text.len()));
+    if token::find(rest).is_none() {
+        return Ok(None);
+    }
+    if !allowed.iter().any(|known| known == path) {
+        return Err(refused_token());
+    }
+    while let Some((at, len)) = token::find(rest) {
+        let (before, from) = rest.split_at(at);
+        let (token, behind) = from.split_at(len);
+        out.extend_from_slice(before);
+        if !scope.open(token, &mut out) {
+            return Err(refused_token());
+        }
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+    String::from_utf8(out).map(Some).or(Err(malformed()))
+}
