@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Try the rules of the gate: which calls go out, wait for people, or go nowhere
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Decide about calls that wait for people, through the running sidecar
+    #[command(subcommand)]
+    Approvals(ApprovalsCommand),
     /// Check and show the records of the sidecar
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -272,6 +275,67 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalsCommand {
+    /// List calls that wait, and those of which nobody knows what came of them
+    List {
+        /// Also those that are over
+        #[arg(long)]
+        all: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        desk: DeskArgs,
+    },
+    /// Show everything that may be seen of one call
+    Show {
+        /// The id of the approval
+        id: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        desk: DeskArgs,
+    },
+    /// Let a call go out when it is repeated
+    Approve {
+        /// The id of the approval
+        id: String,
+        /// The digest that was shown, if it was shown before; otherwise what is approved is shown now
+        #[arg(long, value_name = "DIGEST")]
+        digest: Option<String>,
+        #[command(flatten)]
+        desk: DeskArgs,
+    },
+    /// Let a call not go out, which is final
+    Deny {
+        /// The id of the approval
+        id: String,
+        #[command(flatten)]
+        desk: DeskArgs,
+    },
+    /// Make the token of somebody who may decide: write it, which is shown this once, and on a second line what
+    /// `gate.approvers` holds of it
+    Token {
+        /// Who it is for, as records will name them
+        name: String,
+    },
+}
+
+/// Where people decide, and as whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeskArgs {
+    /// Read the token from a file, instead of from OBELUS_APPROVER_TOKEN
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The admin listener of the running sidecar; what the configuration says if nothing is said
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ mod scan;
 mod explain;
 mod promises;
 
+mod approvals;
 mod audit;
 mod demo;
 mod exported;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Mcp(args) => mcp::run(&args),
         Command::Keys(command) => keys::run(&command),
         Command::Policy(command) => policy::run(&command),
+        Command::Approvals(command) => approvals::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Posture(args) => posture::run(&args),
         Command::Config(command) => serve::config(&command),

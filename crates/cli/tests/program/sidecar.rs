@@ -208,6 +208,76 @@ fn keys_that_the_program_makes_and_revokes_hold_at_once() {
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
 }
 
+/// Somebody who may decide, as the program makes them: the token, and the entry of the configuration.
+fn approver(folder: &Path, name: &str) -> (String, String) {
+    let made = run(folder, &["approvals", "token", name]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let (token, entry) = made.out.trim_end().split_once('\n').unwrap();
+    (token.to_owned(), entry.to_owned())
+}
+
+#[test]
+fn calls_that_wait_are_decided_by_the_program_and_outlive_a_killed_sidecar() {
+    let folder = folder(&[("stripe.key", &["rk", "_test_", "51Example0Example0"].concat())]);
+    let folder = folder.path();
+    let ((token, alice), (_, bob)) = (approver(folder, "alice"), approver(folder, "bob"));
+    // Nobody listens there: what leaves cannot have been executed.
+    let text = format!(
+        "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstate: state.db\nvault_key: {{file: vault.key}}\n\
+         audit: {{path: audit.jsonl}}\ngate:\n  approvals: approvals.db\n  totals: totals.db\n  key_file: approvals.key\n  \
+         approvers: {{{alice}, {bob}}}\n  stripe: {{url: 'http://127.0.0.1:9', keys: {{default: {{file: stripe.key}}}}}}\n"
+    );
+    fs::write(folder.join("obelus.yaml"), text).unwrap();
+    let serve = || Serving::start(obelus(folder, &["serve", "-c", "obelus.yaml"]));
+    let key = run(folder, &["keys", "create", "-c", "obelus.yaml"]).out;
+    let body = "charge=ch_1&amount=500&metadata[memo]=%E2%80%AE";
+    let request = format!(
+        "POST /stripe/v1/refunds HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: \
+         application/x-www-form-urlencoded\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        key.trim_end(),
+        body.len()
+    );
+    let mut serving = serve();
+    let asked = serving.ask(&request);
+    assert!(asked.starts_with("HTTP/1.1 202 "), "{asked}");
+    let decide = |serving: &Serving, args: &[&str], token: &str| {
+        let admin = serving.notes.last().unwrap()["admin"].as_str().unwrap();
+        let mut command = obelus(folder, &[&["approvals"], args, &["--admin", admin]].concat());
+        let output = command.env("OBELUS_APPROVER_TOKEN", token).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, listed, _) = decide(&serving, &["list"], &token);
+    let id = listed.split(' ').next().unwrap().to_owned();
+    assert!(code == Some(0) && id.starts_with("apr_") && listed.contains("PostRefunds"), "{listed}");
+    // Killed, not told: what waits is kept.
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+    let mut serving = serve();
+    assert!(serving.ask(&request).contains(&id));
+    let (code, shown, _) = decide(&serving, &["show", &id], &token);
+    assert!(code == Some(0) && shown.contains("argument          metadata.memo"), "{shown}");
+    let (code, _, error) = decide(&serving, &["approve", &id], "oba_nobody");
+    assert!(code == Some(1) && error.contains("no approver has this token"), "{error}");
+    let (code, shown, error) = decide(&serving, &["approve", &id], &token);
+    assert!(code == Some(0) && shown.contains("PostRefunds"), "{shown} {error}");
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+    let mut serving = serve();
+    // It cannot leave, so the approval is as it was.
+    assert!(serving.ask(&request).starts_with("HTTP/1.1 502 "));
+    let (_, listed, _) = decide(&serving, &["list", "--json"], &token);
+    let approval: Value = serde_json::from_str(listed.trim_end()).unwrap();
+    assert_eq!((&approval["state"], &approval["attempts"]), (&"approved".into(), &0.into()));
+    assert_eq!(decide(&serving, &["deny", &id], &token).0, Some(0));
+    assert!(serving.ask(&request).starts_with("HTTP/1.1 403 "));
+    assert_eq!(decide(&serving, &["list"], &token).1, "");
+    serving.signal("-TERM");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let (code, _, error) = decide(&serving, &["list"], &token);
+    assert!(code == Some(1) && error.contains("obelus serve"), "{error}");
+}
+
 /// A file of `deploy`.
 #[test]
 fn records_go_to_standard_output_where_that_is_wanted() {
