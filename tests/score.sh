@@ -30,7 +30,7 @@ python="$out/venv/bin/python -B"
 status=0
 for cases in "$shared"/adversarial/*.jsonl; do
   echo "== evasion: $(basename "$cases")"
-  "$target/release/adversarial" "$cases" "$out/adversarial.results.jsonl" --surface lib,stream,http,vault
+  "$target/release/adversarial" "$cases" "$out/adversarial.results.jsonl" --surface lib,stream,http,vault,gate
   $python "$shared/adversarial/advtool.py" score "$cases" "$out/adversarial.results.jsonl" \
     > "$out/adversarial.txt" || true
   cat "$out/adversarial.txt"

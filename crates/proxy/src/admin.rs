@@ -89,11 +89,13 @@ async fn answer(request: &Request<Incoming>, core: &Arc<Core>) -> Response<Full<
 async fn ready(core: &Arc<Core>) -> Response<Full<Bytes>> {
     let asked = Arc::clone(core);
     // The store may make wait.
-    let store = tokio::task::spawn_blocking(move || asked.has_store()).await.unwrap_or(false);
+    let works = move || (asked.has_store(), asked.has_gate());
+    let (store, gate) = tokio::task::spawn_blocking(works).await.unwrap_or_default();
     let checks = [
         ("serving", !core.is_draining()),
         ("audit", core.check_audit().is_ok()),
         ("vault", store),
+        ("gate", gate),
         ("provider_key", core.policy.load().has_key()),
     ];
     let is_ready = checks.iter().all(|(_, holds)| *holds);

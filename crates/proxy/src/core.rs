@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use crate::gate::GateStores;
+use crate::gate::{GateStores, unix_seconds};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::open::OpenRequests;
@@ -115,6 +115,11 @@ impl Core {
     /// Whether values can be kept and keys looked up. May wait for the store.
     pub(crate) fn has_store(&self) -> bool {
         self.vault.health() == Health::Works && self.keys.generation().is_ok()
+    }
+
+    /// Whether approvals can be kept, if calls are served. May wait for the file.
+    pub(crate) fn has_gate(&self) -> bool {
+        self.gate.as_ref().is_none_or(|stores| stores.approvals.list(false, unix_seconds()).is_ok())
     }
 
     /// From now on the process is not ready.

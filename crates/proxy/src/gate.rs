@@ -8,7 +8,9 @@ mod form;
 mod handler;
 mod incoming;
 mod judge;
+mod page;
 mod reply;
+mod session;
 mod summary;
 mod sweep;
 mod token;
@@ -17,6 +19,8 @@ pub(crate) use desk::answer as approvals;
 pub(crate) use handler::{Surface, handle};
 pub(crate) use sweep::sweep;
 pub use token::{ApproverToken, approver_token};
+
+use session::Sessions;
 
 use crate::config::{Config, ConfigError, Env, GateConfig, Stripe};
 use crate::policy::{authorities, one_line, secret, wire_profile};
@@ -66,6 +70,7 @@ pub(crate) struct Access {
 pub(crate) struct GateStores {
     pub(crate) approvals: Approvals,
     pub(crate) totals: SqliteTotals,
+    pub(crate) sessions: Sessions,
 }
 
 impl Gate {
@@ -199,6 +204,7 @@ impl GateStores {
         Ok(GateStores {
             approvals: Approvals::open(&config.approvals, key).map_err(|error| fault(error.to_string()))?,
             totals: SqliteTotals::open(&config.totals).map_err(|error| fault(error.to_string()))?,
+            sessions: Sessions::default(),
         })
     }
 }

@@ -1,10 +1,11 @@
-//! Where people decide: JSON on the admin listener, for those whose tokens the configuration knows.
+//! Where people decide: JSON on the admin listener, and pages for browsers (`page.rs`), for those whose tokens the
+//! configuration knows.
 //!
 //! `GET /approvals`, `GET /approvals/ID`, `POST /approvals/ID/approve` and `POST /approvals/ID/deny`. Who decides says in
 //! the body which digest was looked at.
 
 use super::judge::release;
-use super::{Gate, GateStores, token, unix_seconds};
+use super::{Gate, GateStores, page, token, unix_seconds};
 use crate::core::Core;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -30,11 +31,19 @@ struct Said {
 }
 
 /// An answer that tells why something was not done.
-type Refusal = (StatusCode, String);
+pub(super) type Refusal = (StatusCode, String);
 
 /// Answers a request under `/approvals`.
 pub(crate) async fn answer(request: Request<Incoming>, core: &Arc<Core>) -> Response<Full<Bytes>> {
-    let (status, body) = match decided(request, core).await {
+    let placed = check_place(&request);
+    if placed.is_ok() && page::is_wanted(&request) {
+        return page::answer(request, core).await;
+    }
+    let decided = match placed {
+        Ok(()) => decided(request, core).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (status, body) = match decided {
         Ok(body) => (StatusCode::OK, body),
         Err((status, message)) => (status, json!({ "error": message })),
     };
@@ -52,7 +61,6 @@ pub(crate) async fn answer(request: Request<Incoming>, core: &Arc<Core>) -> Resp
 }
 
 async fn decided(request: Request<Incoming>, core: &Arc<Core>) -> Result<Value, Refusal> {
-    check_place(&request)?;
     let policy = core.policy.load_full();
     let (Some(gate), Some(stores)) = (policy.gate.clone(), core.gate.clone()) else {
         return Err((StatusCode::NOT_FOUND, "no gate is configured".to_owned()));
@@ -131,7 +139,7 @@ async fn said(request: Request<Incoming>) -> Result<Digest, Refusal> {
 }
 
 /// Somebody decides. What cannot be recorded is not decided: it is recorded first that somebody does.
-async fn decide(
+pub(super) async fn decide(
     core: &Arc<Core>,
     gate: &Gate,
     stores: &Arc<GateStores>,
@@ -189,7 +197,7 @@ async fn decide(
 }
 
 /// An approval as people see it.
-fn shown(approval: &Approval) -> Value {
+pub(super) fn shown(approval: &Approval) -> Value {
     let time = |seconds: u64| {
         Utc::from(UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)).to_string()
     };
@@ -218,7 +226,7 @@ fn shown(approval: &Approval) -> Value {
 }
 
 /// Asks the file on a thread that may wait.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, ApprovalError> + Send + 'static,
 ) -> Result<T, Refusal> {
     match tokio::task::spawn_blocking(ask).await {

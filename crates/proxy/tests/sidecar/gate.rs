@@ -447,3 +447,82 @@ async fn time_denies_and_a_listener_of_its_own_takes_paths_as_they_are() {
     assert_eq!(decide(&sidecar, "alice", &id, "approve").await.status, 409);
     assert!(changes(&stripe).is_empty());
 }
+
+/// A browser that keeps a cookie.
+async fn browse(sidecar: &Sidecar, method: &str, path: &str, more: &str, form: &str) -> Reply {
+    let admin = sidecar.admin;
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {admin}\r\nAccept: text/html,*/*\r\n{more}Content-Type: \
+         application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    send(admin, request.as_bytes()).await
+}
+
+/// What stands between two texts of a page.
+fn between<'a>(page: &'a str, before: &str, behind: &str) -> &'a str {
+    let rest = page.split_once(before).map_or("", |(_, rest)| rest);
+    rest.split_once(behind).map_or("", |(found, _)| found)
+}
+
+#[tokio::test]
+async fn people_decide_in_a_browser_and_no_other_page_does() {
+    let stripe = stripe().await;
+    let sidecar = start(&stripe, "", "").await;
+    let body = format!("{REFUND}&metadata[x]=%3Cscript%3E%E2%80%AE");
+    let request = form(&sidecar, "/stripe/v1/refunds", &body);
+    let id = read(&sidecar.send(&request).await)["id"].as_str().expect("it waits").to_owned();
+    let closed = browse(&sidecar, "GET", "/approvals", "", "").await;
+    assert!(
+        closed.status == 401
+            && closed.body.contains("name=\"token\"")
+            && !closed.body.contains("PostRefunds")
+    );
+    assert!(closed.head.contains("frame-ancestors 'none'") && closed.head.contains("x-frame-options: deny"));
+    let wrong = browse(&sidecar, "POST", "/approvals/session", "", "token=token-of-mallory").await;
+    assert!(wrong.status == 401 && !wrong.head.contains("set-cookie"));
+    let foreign = "Origin: http://evil.example.com\r\n";
+    assert_eq!(
+        browse(&sidecar, "POST", "/approvals/session", foreign, "token=token-of-alice").await.status,
+        403
+    );
+    let own = format!("Origin: http://{}\r\n", sidecar.admin);
+    let entered = browse(&sidecar, "POST", "/approvals/session", &own, "token=token-of-alice").await;
+    assert_eq!(entered.status, 303, "{}", entered.body);
+    assert!(entered.head.contains("httponly; samesite=strict"));
+    let cookie = format!("Cookie: obelus_approver={}\r\n", between(&entered.head, "obelus_approver=", ";"));
+    let overview = browse(&sidecar, "GET", "/approvals", &cookie, "").await;
+    assert!(
+        overview.status == 200 && overview.body.contains(&format!("/approvals/{id}")),
+        "{}",
+        overview.body
+    );
+    let path = format!("/approvals/{id}");
+    let sheet = browse(&sidecar, "GET", &path, &cookie, "").await.body;
+    assert!(
+        sheet.contains("5.00 USD") && sheet.contains("PostRefunds") && !sheet.contains("<script"),
+        "{sheet}"
+    );
+    let (key, digest) = (
+        between(&sheet, "name=\"form_key\" value=\"", "\""),
+        between(&sheet, "name=\"digest\" value=\"", "\""),
+    );
+    let approve = format!("{path}/approve");
+    let forms = [
+        (cookie.clone(), format!("digest={digest}"), 403),
+        (cookie.clone(), format!("form_key={}&digest={digest}", "0".repeat(64)), 403),
+        (String::new(), format!("form_key={key}&digest={digest}"), 401),
+        (format!("{cookie}{foreign}"), format!("form_key={key}&digest={digest}"), 403),
+        (format!("{cookie}{own}"), format!("form_key={key}&digest={}", "0".repeat(64)), 409),
+        (format!("{cookie}{own}"), format!("form_key={key}&digest={digest}"), 303),
+    ];
+    for (head, form, status) in forms {
+        let reply = browse(&sidecar, "POST", &approve, &head, &form).await;
+        assert_eq!(reply.status, status, "{head} {form} {}", reply.body);
+    }
+    // A session is none for the JSON: that wants the token.
+    let reply = sidecar.ask("/approvals").await;
+    assert_eq!(reply.status, 403, "the host is another");
+    assert_eq!(sidecar.send(&request).await.status, 200);
+    assert_eq!(changes(&stripe).len(), 1);
+}

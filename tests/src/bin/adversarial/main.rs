@@ -5,6 +5,7 @@
 //! a line out. A case whose surface is not selected, not built, or cannot read its kind of body gets `na`.
 
 mod events;
+mod gate;
 mod http;
 mod vault;
 
@@ -19,7 +20,7 @@ use std::fs;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// The surfaces that a case may name. Of these `gate` does not exist.
+/// The surfaces that a case may name.
 const SURFACES: [&str; 5] = ["lib", "stream", "http", "vault", "gate"];
 
 /// A case, as far as it matters here.
@@ -116,6 +117,12 @@ fn outcome(
     };
     let redactor = match surface {
         "vault" => return vault::run(&input),
+        "gate" => return gate::run(&input),
+        // Calls of tools go through the gate, whatever reads them besides.
+        "lib" if selected.iter().any(|name| name == "gate") => match gate::refused_message(&input) {
+            Some(denied) => return Ok(("rejected", denied.to_string().into_bytes())),
+            None => redactor(&case.content_type, redactors),
+        },
         "http" => return sidecar.run(&case.content_type, &case.headers, &input),
         "stream" if case.content_type.starts_with("text/event-stream") => {
             return events::run(&input, &case.chunk_sizes);

@@ -1,0 +1,329 @@
+//! Where people decide in a browser: pages without scripts, without anything from elsewhere.
+
+use super::desk::{self, Refusal, blocking, shown};
+use super::form;
+use super::session::{SESSION_SECONDS, Session, random};
+use super::{Gate, GateStores, token, unix_seconds};
+use crate::core::Core;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderValue, LOCATION, SET_COOKIE,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use obelus_gate::{Digest, visible};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The name of the cookie.
+const COOKIE_NAME: &str = "obelus_approver";
+/// Bytes of the body of a form.
+const BODY_BYTES_MAX: usize = 4096;
+/// The media type of forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// How the pages look.
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
+    color:#1b1b1b;background:#fff}table{border-collapse:collapse;width:100%}th,td{text-align:left;\
+    vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere}\
+    .amount{font-size:1.6rem}.live{color:#a40000;font-weight:bold}button{font:inherit;padding:.5rem 1.2rem;\
+    margin-right:1rem}.no{border-color:#a40000;color:#a40000}form{display:inline}code{font-size:.9em}";
+
+/// Whether a request comes from a browser that shows a page.
+pub(super) fn is_wanted(request: &Request<Incoming>) -> bool {
+    let holds = |name, text| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.contains(text))
+    };
+    let is_form = request.method() == Method::POST && holds(CONTENT_TYPE, FORM);
+    let is_page = request.method() == Method::GET && holds(ACCEPT, "text/html");
+    !request.headers().contains_key(AUTHORIZATION) && (is_form || is_page)
+}
+
+/// What a browser gets.
+enum Page {
+    Html(StatusCode, String),
+    /// Go there, with a cookie if a session begins.
+    Moved(String, Option<String>),
+}
+
+/// Answers a browser. Where it is and where it comes from was looked at before.
+pub(super) async fn answer(request: Request<Incoming>, core: &Arc<Core>) -> Response<Full<Bytes>> {
+    let page = match turned(request, core).await {
+        Ok(page) => page,
+        Err((status, message)) => Page::Html(status, format!("<p>{}</p>", escaped(&message))),
+    };
+    let Ok(nonce) = random() else {
+        let mut response = Response::new(Full::new(Bytes::new()));
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        return response;
+    };
+    let (status, body, location, cookie) = match page {
+        Page::Html(status, body) => (status, document(&body, &nonce), None, None),
+        Page::Moved(location, cookie) => (StatusCode::SEE_OTHER, String::new(), Some(location), cookie),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
+    // Without any, browsers would not say that a form comes from here.
+    headers.insert("referrer-policy", HeaderValue::from_static("same-origin"));
+    let more =
+        [(hyper::header::CONTENT_SECURITY_POLICY, Some(policy)), (LOCATION, location), (SET_COOKIE, cookie)];
+    for (name, text) in more {
+        if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+async fn turned(request: Request<Incoming>, core: &Arc<Core>) -> Result<Page, Refusal> {
+    let policy = core.policy.load_full();
+    let (Some(gate), Some(stores)) = (policy.gate.clone(), core.gate.clone()) else {
+        return Err((StatusCode::NOT_FOUND, "no gate is configured".to_owned()));
+    };
+    let path = request.uri().path().to_owned();
+    let steps: Vec<&str> = path.split('/').skip(2).collect();
+    if (request.method(), steps.as_slice()) == (&Method::POST, &["session"]) {
+        return begin(request, &gate, &stores).await;
+    }
+    let cookie = cookie(&request);
+    let session = cookie.and_then(|cookie| stores.sessions.of(&gate, &cookie, unix_seconds()));
+    let Some(session) = session else { return Ok(Page::Html(StatusCode::UNAUTHORIZED, entrance())) };
+    match (request.method(), steps.as_slice()) {
+        (&Method::GET, []) => {
+            let listed = blocking(move || stores.approvals.list(false, unix_seconds())).await?;
+            Ok(Page::Html(StatusCode::OK, overview(&listed.iter().map(shown).collect::<Vec<_>>())))
+        }
+        (&Method::GET, [id]) => {
+            let id = (*id).to_owned();
+            let approval = blocking(move || stores.approvals.show(&id, unix_seconds())).await?;
+            Ok(Page::Html(StatusCode::OK, sheet(&shown(&approval), &session)))
+        }
+        (&Method::POST, [id, verb @ ("approve" | "deny")]) => {
+            let (id, approves) = ((*id).to_owned(), *verb == "approve");
+            let fields = fields(request).await?;
+            if field(&fields, "form_key") != session.form_key {
+                let message = "the form is not one of this session: look at the approval again";
+                return Err((StatusCode::FORBIDDEN, message.to_owned()));
+            }
+            let digest = Digest::parse(&field(&fields, "digest"))
+                .ok_or((StatusCode::BAD_REQUEST, "the form holds no digest".to_owned()))?;
+            let to = format!("/approvals/{id}");
+            desk::decide(core, &gate, &stores, id, (session.approver, approves), digest).await?;
+            Ok(Page::Moved(to, None))
+        }
+        _ => Err((StatusCode::NOT_FOUND, "there is no such page".to_owned())),
+    }
+}
+
+/// Begins a session for whoever has a token.
+async fn begin(request: Request<Incoming>, gate: &Gate, stores: &GateStores) -> Result<Page, Refusal> {
+    let fields = fields(request).await?;
+    let presented = token::digest(field(&fields, "token").trim().as_bytes());
+    let begun = presented.map(|token| stores.sessions.begin(gate, token, unix_seconds()));
+    match begun {
+        Some(Ok(Some(cookie))) => {
+            let cookie = format!(
+                "{COOKIE_NAME}={cookie}; HttpOnly; SameSite=Strict; Path=/approvals; Max-Age={SESSION_SECONDS}"
+            );
+            Ok(Page::Moved("/approvals".to_owned(), Some(cookie)))
+        }
+        Some(Err(error)) => {
+            tracing::error!(%error, "approvals");
+            Err((StatusCode::SERVICE_UNAVAILABLE, "no session can begin: try again".to_owned()))
+        }
+        _ => Ok(Page::Html(
+            StatusCode::UNAUTHORIZED,
+            format!("<p>No approver has this token.</p>{}", entrance()),
+        )),
+    }
+}
+
+/// What the browser holds of a session.
+fn cookie(request: &Request<Incoming>) -> Option<String> {
+    let cookies = request.headers().get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|value| value.split(';')).find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (name == COOKIE_NAME).then(|| value.to_owned())
+    })
+}
+
+/// The fields of a form.
+async fn fields(request: Request<Incoming>) -> Result<Vec<(String, String)>, Refusal> {
+    let malformed = || (StatusCode::BAD_REQUEST, "the form cannot be read".to_owned());
+    let reading = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
+    let read = tokio::time::timeout(Duration::from_secs(5), reading).await;
+    let body = read.map_err(|_slow| malformed())?.map_err(|_broken| malformed())?.to_bytes();
+    let text = std::str::from_utf8(&body).map_err(|_invalid| malformed())?;
+    let pairs = form::pairs(text).ok_or_else(malformed)?;
+    Ok(pairs.into_iter().map(|pair| (pair.name, pair.value)).collect())
+}
+
+fn field(fields: &[(String, String)], name: &str) -> String {
+    fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+fn document(body: &str, nonce: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>Approvals</title><style nonce=\"{nonce}\">{STYLE}</style></head><body>\
+         <h1><a href=\"/approvals\">Approvals</a></h1>{body}</body></html>"
+    )
+}
+
+/// Asks for a token.
+fn entrance() -> String {
+    "<form method=\"post\" action=\"/approvals/session\"><label>Token of an approver <input type=\"password\" \
+     name=\"token\" autocomplete=\"off\" required></label> <button>Enter</button></form>"
+        .to_owned()
+}
+
+/// What waits. The page is asked for again by itself.
+fn overview(approvals: &[Value]) -> String {
+    if approvals.is_empty() {
+        return "<meta http-equiv=\"refresh\" content=\"5\"><p>No call waits.</p>".to_owned();
+    }
+    let rows: String = approvals
+        .iter()
+        .map(|approval| {
+            let id = text(approval, "id");
+            let summary = approval.get("summary").unwrap_or(&Value::Null);
+            format!(
+                "<tr><td><a href=\"/approvals/{id}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                text(approval, "operation"),
+                text(summary, "amount"),
+                text(summary, "mode"),
+                text(approval, "state"),
+                text(approval, "expires"),
+            )
+        })
+        .collect();
+    format!(
+        "<meta http-equiv=\"refresh\" content=\"5\"><table><tr><th>operation</th><th>amount</th><th>mode</th>\
+         <th>state</th><th>expires</th></tr>{rows}</table>"
+    )
+}
+
+/// Everything that may be seen of one call, and what can be done about it.
+fn sheet(approval: &Value, session: &Session) -> String {
+    let summary = approval.get("summary").unwrap_or(&Value::Null);
+    let mut rows = String::new();
+    let mut add = |name: &str, text: &str| {
+        if !text.is_empty() {
+            rows += &format!("<tr><th>{}</th><td>{text}</td></tr>", escaped(name));
+        }
+    };
+    for name in ["consequences", "reasons", "customer", "account", "key", "risk_class", "objects", "facts"] {
+        add(name, &text(summary, name));
+    }
+    let mut arguments = Vec::new();
+    leaves(summary.get("arguments").unwrap_or(&Value::Null), "", &mut arguments);
+    for (path, value) in &arguments {
+        add(&format!("argument {path}"), &format!("<code>{}</code>", escaped(value)));
+    }
+    for name in [
+        "requester",
+        "workflow",
+        "method",
+        "server",
+        "created",
+        "expires",
+        "approvers_needed",
+        "votes",
+        "status",
+        "digest",
+    ] {
+        add(name, &text(approval, name));
+    }
+    let mode = text(summary, "mode");
+    let head = format!(
+        "<h2>{}</h2><p class=\"amount\">{} <span class=\"{mode}\">{mode} mode</span></p><p>{}</p>",
+        text(approval, "operation"),
+        text(summary, "amount"),
+        text(approval, "state"),
+    );
+    let is_open = matches!(text(approval, "state").as_str(), "pending" | "approved");
+    let button = |verb: &str, class: &str| {
+        format!(
+            "<form method=\"post\" action=\"/approvals/{}/{verb}\"><input type=\"hidden\" name=\"form_key\" \
+             value=\"{}\"><input type=\"hidden\" name=\"digest\" value=\"{}\"><button class=\"{class}\">{verb}</button></form>",
+            text(approval, "id"),
+            escaped(&session.form_key),
+            text(approval, "digest"),
+        )
+    };
+    let buttons = if is_open { button("approve", "yes") + &button("deny", "no") } else { String::new() };
+    format!("{head}<table>{rows}</table><p>{buttons}</p>")
+}
+
+/// Every argument with its path.
+fn leaves(value: &Value, path: &str, out: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                leaves(member, &path, out);
+            }
+        }
+        Value::Array(elements) => {
+            for (at, element) in elements.iter().enumerate() {
+                leaves(element, &format!("{path}[{at}]"), out);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => out.push((path.to_owned(), text.clone())),
+        other => out.push((path.to_owned(), other.to_string())),
+    }
+}
+
+/// A member as text of a page.
+fn text(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        Some(Value::String(text)) => escaped(text),
+        Some(Value::Array(elements)) => {
+            let texts =
+                elements.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned));
+            escaped(&texts.collect::<Vec<_>>().join("; "))
+        }
+        Some(Value::Null) | None => String::new(),
+        Some(other) => escaped(&other.to_string()),
+    }
+}
+
+/// Text with nothing in it that is markup, or that nobody sees.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for sign in visible(text).chars() {
+        match sign {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_no_markup() {
+        assert_eq!(escaped("<b a='1'>\u{202e}&\""), "&lt;b a=&#39;1&#39;&gt;\\u202e&amp;&quot;");
+    }
+}
