@@ -137,6 +137,34 @@ workflows: {one: {profile: loose, requests_per_day: 5}, two: {models: [gpt-4o]}}
     }
 
     #[test]
+    fn the_gate_and_servers_of_tools_are_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "workflows: {one: {}, two: {}}
+gate: {stripe: {allow_secret_key: true, keys: {one: {env: STRIPE_API_KEY}, two: {env: STRIPE_API_KEY}}}}
+mcp: {notes: {tools: {find: read}, on_change: record, restore_arguments: [{tool: find}]}}
+";
+        let secret = ["sk", "_live_", "51QuartzQuartzQuartzQuartz0"].concat();
+        let careless = found(text, folder.path(), &secret);
+        for (id, place) in [
+            ("credentials/stripe-not-restricted", "gate.stripe.keys.one"),
+            ("credentials/stripe-shared", "gate.stripe.keys.two"),
+            ("tools/no-approver", "gate.approvers"),
+            ("tools/unpinned", "mcp.notes.on_change"),
+            ("tools/restored", "mcp.notes.restore_arguments"),
+        ] {
+            assert!(careless.contains(&(id, place.to_owned())), "{id} {place} {careless:?}");
+        }
+        let token = "a".repeat(64);
+        let text = format!(
+            "gate: {{approvers: {{alice: {{token_sha256: {token}}}}}, stripe: {{keys: {{default: {{env: STRIPE_API_KEY}}}}}}}}"
+        );
+        let careful = found(&text, folder.path(), &["rk", "_live_", "51QuartzQuartzQuartzQuartz0"].concat());
+        for id in ["credentials/none", "credentials/stripe-in-environment", "tools/none", "tools/no-approver"] {
+            assert!(careful.iter().all(|(found, _)| *found != id), "{id} {careful:?}");
+        }
+    }
+
+    #[test]
     fn virtual_keys_and_records_are_looked_at() {
         let folder = tempfile::tempdir().unwrap();
         let env = |name: &str| (name == "STATE_DIRECTORY").then(|| folder.path().as_os_str().to_owned());

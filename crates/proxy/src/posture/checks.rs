@@ -119,6 +119,26 @@ pub const CHECKS: &[Check] = &[
         ],
     ),
     check(
+        "credentials/stripe-not-restricted",
+        Credentials,
+        Error,
+        [
+            "The gate reaches Stripe with a key that can do everything",
+            "Where the gate or its rules are wrong, nothing else holds a call back",
+            "Make a restricted key (rk_) with the permissions that the workflow needs, and roll this one",
+        ],
+    ),
+    check(
+        "credentials/stripe-shared",
+        Credentials,
+        Warning,
+        [
+            "Several workflows reach Stripe with one key",
+            "Each has the permissions of all, and Stripe's log cannot tell them apart",
+            "Make a restricted key for each workflow",
+        ],
+    ),
+    check(
         "credentials/readable",
         Credentials,
         Error,
@@ -176,6 +196,26 @@ pub const CHECKS: &[Check] = &[
             "No tool server is configured",
             "Tools that agents call by themselves are neither judged nor recorded here",
             "Route the tools of payment work through a gateway that judges them",
+        ],
+    ),
+    check(
+        "tools/no-approver",
+        Tools,
+        Warning,
+        [
+            "Nobody may decide about calls that wait",
+            "Every call that needs approval is denied",
+            "Name people in `gate.approvers`; `obelus approvals token NAME` makes their tokens",
+        ],
+    ),
+    check(
+        "tools/unpinned",
+        Tools,
+        Warning,
+        [
+            "Tools whose definition has changed are still called",
+            "A server can change what a tool says of itself after people have looked at it",
+            "Leave `on_change` out: then a changed tool is neither shown nor called",
         ],
     ),
     check(

@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+use zeroize::Zeroizing;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// After so long a key should be another.
@@ -20,8 +21,8 @@ const STRIPE_VARIABLES: [&str; 3] = ["STRIPE_API_KEY", "STRIPE_SECRET_KEY", "STR
 
 impl Review<'_> {
     pub(super) fn credentials(&mut self) -> Result<(), StartError> {
-        self.note("credentials/none", "", "the configuration has no section for Stripe");
-        for variable in STRIPE_VARIABLES {
+        let own = self.stripe_credentials()?;
+        for variable in STRIPE_VARIABLES.into_iter().filter(|variable| !own.iter().any(|own| own == variable)) {
             let value = (self.env)(variable).and_then(|value| value.into_string().ok());
             if let Some(kind) = value.as_deref().and_then(stripe_key) {
                 self.note("credentials/stripe-in-environment", variable, kind);
@@ -64,6 +65,42 @@ impl Review<'_> {
             self.permissions("audit.key_file", path);
         }
         Ok(())
+    }
+
+    /// Looks at the keys that the gate uses, and gives the variables in which they are.
+    fn stripe_credentials(&mut self) -> Result<Vec<String>, StartError> {
+        let config = self.config;
+        let Some(gate) = &config.gate else {
+            self.note("credentials/none", "", "the configuration has no section `gate`");
+            return Ok(Vec::new());
+        };
+        self.permissions("gate.key_file", &gate.key_file);
+        let Some(stripe) = &gate.stripe else {
+            self.note("credentials/none", "gate", "the gate has no section `stripe`");
+            return Ok(Vec::new());
+        };
+        let mut variables = Vec::new();
+        let mut known: Vec<(&str, Zeroizing<String>)> = Vec::new();
+        for (name, source) in &stripe.keys {
+            let place = format!("gate.stripe.keys.{name}");
+            self.file(&place, source);
+            if let Source::Env(variable) = source {
+                variables.push(variable.clone());
+            }
+            let Some(key) = secret(source, self.env)? else {
+                self.note("credentials/missing", place, "no key");
+                continue;
+            };
+            if !key.trim().starts_with("rk_") {
+                let kind = stripe_key(&key).unwrap_or("no restricted key");
+                self.note("credentials/stripe-not-restricted", place.clone(), kind);
+            }
+            if let Some((other, _)) = known.iter().find(|(_, other)| *other == key) {
+                self.note("credentials/stripe-shared", place, format!("the key of {other}"));
+            }
+            known.push((name, key));
+        }
+        Ok(variables)
     }
 
     /// Looks at the file of a key that should be changed from time to time.

@@ -2,7 +2,7 @@
 
 use super::Review;
 use crate::canary::Tested;
-use crate::config::MediaPolicy;
+use crate::config::{MediaPolicy, Restore};
 use obelus::{Level, Transform};
 use obelus_wire::{Provider, Route};
 
@@ -11,17 +11,33 @@ const EVERYWHERE: [&str; 2] = ["", "/*"];
 
 impl Review<'_> {
     pub(super) fn tools(&mut self) {
-        self.note("tools/none", "", "the configuration has no section for tool servers");
         let config = self.config;
-        for (name, profile) in &config.profiles {
-            let all = profile.restore_arguments.iter();
-            let all =
-                all.filter(|restore| restore.paths.iter().any(|path| EVERYWHERE.contains(&path.as_str())));
-            let tools: Vec<&str> = all.map(|restore| restore.tool.as_str()).collect();
-            if !tools.is_empty() {
-                let place = format!("profiles.{name}.restore_arguments");
-                self.note("tools/restored", place, format!("tools {}", tools.join(", ")));
+        let has_stripe = config.gate.as_ref().is_some_and(|gate| gate.stripe.is_some());
+        if config.mcp.is_empty() && !has_stripe {
+            self.note("tools/none", "", "the configuration has no section `mcp`, and no `gate.stripe`");
+        }
+        if config.gate.as_ref().is_some_and(|gate| gate.stripe.is_some() && gate.approvers.is_empty()) {
+            self.note("tools/no-approver", "gate.approvers", "empty");
+        }
+        for (name, server) in &config.mcp {
+            if !server.stops_changed {
+                self.note("tools/unpinned", format!("mcp.{name}.on_change"), "record");
             }
+            self.restored(format!("mcp.{name}.restore_arguments"), &server.restore_arguments);
+        }
+        for (name, profile) in &config.profiles {
+            self.restored(format!("profiles.{name}.restore_arguments"), &profile.restore_arguments);
+        }
+    }
+
+    /// Looks for tools of which every argument gets values back.
+    fn restored(&mut self, place: String, restored: &[Restore]) {
+        let is_all =
+            |restore: &&Restore| restore.paths.iter().any(|path| EVERYWHERE.contains(&path.as_str()));
+        let tools: Vec<&str> =
+            restored.iter().filter(is_all).map(|restore| restore.tool.as_str()).collect();
+        if !tools.is_empty() {
+            self.note("tools/restored", place, format!("tools {}", tools.join(", ")));
         }
     }
 
