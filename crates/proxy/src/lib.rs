@@ -56,12 +56,12 @@ mod tests;
 
 pub use app::{App, Ended, OwnedEnv, Signal};
 pub use config::{
-    Approver, Config, ConfigError, DEFAULT, Env, GateConfig, Limits, McpKind, McpServer, MediaPolicy, Profile,
-    Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Workflow, schema,
+    Approver, Config, ConfigError, DEFAULT, Env, GateConfig, Limits, McpKind, McpServer, MediaPolicy,
+    Profile, Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Workflow, schema,
 };
 pub use gate::{ApproverToken, approver_token};
 pub use guard::silence_panics;
-pub use posture::{CHECKS, Check, Part, PostureFinding, Severity, posture};
 pub use mcp::{KEY_VARIABLE, mcp};
+pub use posture::{CHECKS, Check, Part, PostureFinding, Severity, posture};
 pub use process::serve;
 pub use stores::{StartError, virtual_keys};

@@ -159,7 +159,8 @@ mcp: {notes: {tools: {find: read}, on_change: record, restore_arguments: [{tool:
             "gate: {{approvers: {{alice: {{token_sha256: {token}}}}}, stripe: {{keys: {{default: {{env: STRIPE_API_KEY}}}}}}}}"
         );
         let careful = found(&text, folder.path(), &["rk", "_live_", "51QuartzQuartzQuartzQuartz0"].concat());
-        for id in ["credentials/none", "credentials/stripe-in-environment", "tools/none", "tools/no-approver"] {
+        for id in ["credentials/none", "credentials/stripe-in-environment", "tools/none", "tools/no-approver"]
+        {
             assert!(careful.iter().all(|(found, _)| *found != id), "{id} {careful:?}");
         }
     }

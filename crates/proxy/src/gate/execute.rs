@@ -100,7 +100,7 @@ impl Job {
         self.exchange.core.check_audit()?;
         if self.operation.is_read() {
             still_allowed(&self.exchange.core, &self.holder, &mut self.ticket)?;
-            self.exchange.allow_read();
+            self.exchange.allow_read().await?;
             return Ok(None);
         }
         if let Err(refused) = still_allowed(&self.exchange.core, &self.holder, &mut self.ticket) {

@@ -100,10 +100,16 @@ impl Exchange {
         }
     }
 
-    /// Records that a read may leave.
-    pub(super) fn allow_read(&mut self) {
+    /// Records that a read may leave; so that it outlives a loss of power, where a key is used for the first time since
+    /// the start, or the configuration says so.
+    pub(super) async fn allow_read(&mut self) -> Result<(), Refused> {
+        let is_first = self.actor.as_ref().is_some_and(|actor| !self.core.is_in_use(&actor.key));
+        if is_first || self.policy.config.durable_decisions {
+            return self.allow_mutation().await;
+        }
         let record = Record { decision: Some(Decision::Allow), ..self.record(Kind::Call) };
         self.decide(&record);
+        Ok(())
     }
 
     /// Records that a call may leave that changes something, so that it outlives a loss of power.
@@ -111,6 +117,9 @@ impl Exchange {
         let record = Record { decision: Some(Decision::Allow), ..self.record(Kind::Call) };
         self.core.record(&record).await?;
         self.place = None;
+        if let Some(actor) = &self.actor {
+            self.core.note_use(&actor.key);
+        }
         Ok(())
     }
 

@@ -22,7 +22,8 @@ const STRIPE_VARIABLES: [&str; 3] = ["STRIPE_API_KEY", "STRIPE_SECRET_KEY", "STR
 impl Review<'_> {
     pub(super) fn credentials(&mut self) -> Result<(), StartError> {
         let own = self.stripe_credentials()?;
-        for variable in STRIPE_VARIABLES.into_iter().filter(|variable| !own.iter().any(|own| own == variable)) {
+        for variable in STRIPE_VARIABLES.into_iter().filter(|variable| !own.iter().any(|own| own == variable))
+        {
             let value = (self.env)(variable).and_then(|value| value.into_string().ok());
             if let Some(kind) = value.as_deref().and_then(stripe_key) {
                 self.note("credentials/stripe-in-environment", variable, kind);

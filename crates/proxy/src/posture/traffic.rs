@@ -34,8 +34,7 @@ impl Review<'_> {
     fn restored(&mut self, place: String, restored: &[Restore]) {
         let is_all =
             |restore: &&Restore| restore.paths.iter().any(|path| EVERYWHERE.contains(&path.as_str()));
-        let tools: Vec<&str> =
-            restored.iter().filter(is_all).map(|restore| restore.tool.as_str()).collect();
+        let tools: Vec<&str> = restored.iter().filter(is_all).map(|restore| restore.tool.as_str()).collect();
         if !tools.is_empty() {
             self.note("tools/restored", place, format!("tools {}", tools.join(", ")));
         }
