@@ -5,6 +5,8 @@
 //! * `redact-core` and `datafog-core` have rules of their own, which cannot be exchanged; they get each string value
 //!   by itself, because that is what they are for.
 
+#![forbid(unsafe_code)]
+
 use datafog_core::{
     ScanAndTransformConfig, TransformationConfig, TransformationStrategy, scan_and_transform,
 };
