@@ -198,7 +198,7 @@ pub(crate) fn since(text: &str) -> Result<String, String> {
     let fits = |(sign, wanted): (u8, u8)| if wanted == b'0' { sign.is_ascii_digit() } else { sign == wanted };
     let body = text.trim_end_matches('Z');
     let is_moment = [10, 16, 19].contains(&body.len()) || (21..27).contains(&body.len());
-    if is_moment && body.bytes().zip(form.bytes()).all(fits) {
+    if is_moment && body.bytes().zip(form.bytes()).all(fits) && Utc::parse(body).is_some() {
         return Ok(body.to_owned());
     }
     Err("write a number and s, m, h or d, such as 12h, or a moment in UTC, such as 2026-01-31 or 2026-01-31T12:30:00Z"
@@ -223,6 +223,9 @@ mod tests {
             "2026-01-31 12:30",
             "2026-01-31T12:30:00+01:00",
             "31.1.2026",
+            "2026-99-99",
+            "2026-02-31",
+            "2026-01-31T25:00Z",
         ] {
             since(text).unwrap_err();
         }

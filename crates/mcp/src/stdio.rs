@@ -139,9 +139,9 @@ impl Stdio {
             let (session, to_client) = (Arc::clone(&session), Arc::clone(&to_client));
             thread::spawn(move || {
                 read_client(&session, client.input, &queue, &to_client);
-                // The server sees that the client has left.
-                queue.send(None).unwrap_or_default();
+                // Said first: a server that ends because its input is closed has not ended by itself.
                 events.send(Event::ClientLeft).unwrap_or_default();
+                queue.send(None).unwrap_or_default();
             });
         }
         let ended = match received.recv() {

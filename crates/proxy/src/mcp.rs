@@ -112,6 +112,11 @@ fn unwritten(config: &Config) -> StartError {
 }
 
 fn open_log(config: &Config) -> Result<Arc<Log>, StartError> {
+    if config.audit.stdout {
+        let what =
+            "audit.stdout: standard output is where the client reads answers: leave it out for `obelus mcp`";
+        return Err(ConfigError::new(what).into());
+    }
     stores::make_folder(&config.audit.path)?;
     if let Some(key) = &config.audit.key {
         stores::make_folder(key)?;

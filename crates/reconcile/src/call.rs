@@ -287,7 +287,7 @@ impl Calls {
         self.calls.sort_unstable_by_key(|call| (call.begun, call.seq));
         for call in &mut self.calls {
             if call.state <= State::Sent {
-                call.ended = call.begun + ON_ITS_WAY;
+                call.ended = call.begun.saturating_add(ON_ITS_WAY);
             }
             call.by_object |= call.request == 0 && call.key == 0;
         }

@@ -371,14 +371,15 @@ impl Pairing {
                 let calls = &self.calls.calls;
                 let begun = |at: usize| calls.get(at).map_or(0, |call| call.begun);
                 // No call is on its way for longer than a day.
-                let from = seen.created.saturating_sub(window + 2 * KEY_TIME);
+                let from = seen.created.saturating_sub(window.saturating_add(2 * KEY_TIME));
                 let skip = range.partition_point(|(_, at)| begun(*at) < from);
                 for (_, call_at) in range.iter().skip(skip) {
                     let Some(call) = calls.get(*call_at) else { continue };
-                    if call.begun > seen.created + window + SECOND {
+                    if call.begun > seen.created.saturating_add(window).saturating_add(SECOND) {
                         break;
                     }
-                    if seen.created > call.ended + window || !wanted(call) || !fits(call, seen) {
+                    if seen.created > call.ended.saturating_add(window) || !wanted(call) || !fits(call, seen)
+                    {
                         continue;
                     }
                     let named = self.calls.objects_of(call);
@@ -455,7 +456,7 @@ impl Pairing {
             let causes = effects.map_or(Causes::Nothing, |effects| effects.of(seen.kind));
             call.state > State::Kept
                 && matches!(causes, Causes::Cascade | Causes::Later)
-                && call.begun <= seen.created + SECOND
+                && call.begun <= seen.created.saturating_add(SECOND)
         })
     }
 

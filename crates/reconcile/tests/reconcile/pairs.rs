@@ -2,6 +2,7 @@
 
 use crate::traffic::{Planted, Traffic};
 use obelus_reconcile::{CallFault, Calls, Pairing, Reconciled, Settings, read_events};
+use std::time::Duration;
 
 /// Records and events of so many turns.
 fn months(turns: u64, seed: u64, faults: bool) -> (Vec<u8>, Vec<u8>, Planted) {
@@ -196,5 +197,26 @@ fn text_of_an_event_that_is_no_id_is_not_told() {
 fn a_line_that_is_no_record_is_said_to_be_none() {
     for line in ["", "{}", "[]", r#"{"seq":1,"time":"yesterday"}"#, r#"{"seq":"1","time":"2025-07-01"}"#] {
         Calls::new().record(line.as_bytes()).unwrap_err();
+    }
+}
+
+#[test]
+fn the_widest_window_and_the_latest_moment_are_taken_as_they_are() {
+    let record = br#"{"seq":1,"time":"2025-07-01T00:00:00.000000Z","kind":"call","request_id":"r","tool":"create_refund","operation":"PostRefunds","stripe_objects":["pi_1"],"decision":"allow","outcome":"completed"}"#;
+    let event = |created: u64| {
+        format!(
+            r#"{{"id":"evt_1","object":"event","type":"refund.created","created":{created},"request":{{"id":"req_1"}},"data":{{"object":{{"id":"re_1","object":"refund","payment_intent":"pi_1"}}}}}}"#
+        )
+    };
+    let wide = Settings { window: Duration::MAX, ..Settings::default() };
+    let latest = u64::MAX / 1_000_000;
+    for (created, settings, matched) in [
+        (1_751_328_000, wide, 1),
+        (latest, wide, 1),
+        (latest, Settings::default(), 0),
+        (1_751_328_000, Settings::default(), 1),
+    ] {
+        let counts = reconcile(record, event(created).as_bytes(), settings).counts;
+        assert_eq!((counts.matched, counts.writes_without_call), (matched, 1 - matched), "{created}");
     }
 }
