@@ -1,21 +1,16 @@
 #![forbid(unsafe_code)]
 //! I4: memory is bounded, and a clean byte costs no allocation.
 
+//!
+//! Counts are those of a thread, so that neither other tests nor the harness are in them.
+
+use allocation_counter::measure;
 use obelus::{ErrorKind, Limits, NullSink, Redactor};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
-use std::sync::{Mutex, PoisonError};
-
-#[global_allocator]
-static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// The counts are those of the process: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
 
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// How often memory may be asked for to read a body of 2 KiB without a finding.
-const BODY_ALLOCATIONS_MAX: usize = 8;
+const BODY_ALLOCATIONS_MAX: u64 = 8;
 
 fn redactor() -> Redactor {
     Redactor::builder().build().expect("the default rules compile")
@@ -28,22 +23,22 @@ fn lines(line: &str, bytes: usize) -> Vec<u8> {
 
 /// Pushes `input` again and again, up to `total` bytes. Returns allocations after the first eighth, and the most
 /// bytes held.
-fn push_all(redactor: &Redactor, input: &[u8], total: usize) -> (usize, usize) {
+fn push_all(redactor: &Redactor, input: &[u8], total: usize) -> (u64, usize) {
     let mut stream = redactor.stream();
-    let (mut pushed, mut held) = (0, 0);
-    let mut region = Region::new(COUNTED);
-    while pushed < total {
-        for chunk in input.chunks(CHUNK_BYTES) {
-            stream.push(chunk, &mut NullSink).expect("the input is right");
-            held = held.max(stream.held_bytes());
-            pushed += chunk.len();
+    let mut held = 0;
+    let mut push_up_to = |bytes: usize| {
+        let mut pushed = 0;
+        while pushed < bytes {
+            for chunk in input.chunks(CHUNK_BYTES) {
+                stream.push(chunk, &mut NullSink).expect("the input is right");
+                held = held.max(stream.held_bytes());
+                pushed += chunk.len();
+            }
         }
-        if pushed <= total / 8 {
-            region = Region::new(COUNTED);
-        }
-    }
-    let change = region.change();
-    (change.allocations + change.reallocations, held)
+    };
+    push_up_to(total / 8);
+    let used = measure(|| push_up_to(total - total / 8));
+    (used.count_total, held)
 }
 
 const CLEAN: &str = concat!(
@@ -54,7 +49,6 @@ const CLEAN: &str = concat!(
 
 #[test]
 fn clean_data_costs_no_allocation() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let redactor = redactor();
     let (allocations, held) = push_all(&redactor, &lines(CLEAN, 4 << 20), 64 << 20);
     assert_eq!(allocations, 0, "allocations in push once warm");
@@ -63,7 +57,6 @@ fn clean_data_costs_no_allocation() {
 
 #[test]
 fn findings_cost_no_allocation_either() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let redactor = redactor();
     let line = concat!(
         r#"{"id":"ch_3ObelusTest000000000001","object":"charge","billing_details":{"name":"Jenny Rosen"},"#,
@@ -77,7 +70,6 @@ fn findings_cost_no_allocation_either() {
 
 #[test]
 fn long_values_are_held_in_part() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let redactor = redactor();
     let shapes = [
         ("text", r#"{"id":"cus_ObelusTest0001","text":""#, "lorem ipsum dolor sit amet 0123 "),
@@ -92,16 +84,16 @@ fn long_values_are_held_in_part() {
         let mut stream = redactor.stream();
         stream.push(start.as_bytes(), &mut NullSink).expect("the input is right");
         let body = lines(body, 1 << 20);
-        let (mut held, mut live) = (0, 0);
-        let region = Region::new(COUNTED);
-        for _ in 0..8 {
-            for chunk in body.chunks(CHUNK_BYTES) {
-                stream.push(chunk, &mut NullSink).expect("the input is right");
-                held = held.max(stream.held_bytes());
-                let change = region.change();
-                live = live.max(change.bytes_allocated.saturating_sub(change.bytes_deallocated));
+        let mut held = 0;
+        let used = measure(|| {
+            for _ in 0..8 {
+                for chunk in body.chunks(CHUNK_BYTES) {
+                    stream.push(chunk, &mut NullSink).expect("the input is right");
+                    held = held.max(stream.held_bytes());
+                }
             }
-        }
+        });
+        let live = used.bytes_max;
         assert!(held < 64 << 10, "{name}: {held} bytes held");
         assert!(live < 2 << 20, "{name}: {live} bytes live");
     }
@@ -109,7 +101,6 @@ fn long_values_are_held_in_part() {
 
 #[test]
 fn what_cannot_be_held_in_part_is_limited() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let limits = Limits { hold_bytes_max: 8192, path_bytes_max: 8192, depth_max: 64, ..Limits::default() };
     let redactor = Redactor::builder().limits(limits).build().expect("the default rules compile");
     let nested = r#"{"name":"#.repeat(100);
@@ -121,14 +112,15 @@ fn what_cannot_be_held_in_part_is_limited() {
     ];
     for (name, input, kind) in &shapes {
         for size in [usize::MAX, 4096, 1000] {
-            let region = Region::new(COUNTED);
-            let mut stream = redactor.stream();
-            let result =
-                input.as_bytes().chunks(size).try_for_each(|chunk| stream.push(chunk, &mut NullSink));
-            let error = result.err().map(|error| format!("{error:?}")).unwrap_or_default();
+            let mut error = None;
+            let used = measure(|| {
+                let mut stream = redactor.stream();
+                let mut chunks = input.as_bytes().chunks(size);
+                error = chunks.try_for_each(|chunk| stream.push(chunk, &mut NullSink)).err();
+            });
+            let error = error.map(|error| format!("{error:?}")).unwrap_or_default();
             assert!(error.contains(&format!("{kind:?}")), "{name} in pieces of {size}: {error}");
-            let used = region.change().bytes_allocated;
-            let chunk = size.min(input.len());
+            let (used, chunk) = (used.bytes_total, size.min(input.len()) as u64);
             assert!(used < (64 << 10) + 2 * chunk, "{name} in pieces of {size}: {used} bytes");
         }
     }
@@ -137,37 +129,29 @@ fn what_cannot_be_held_in_part_is_limited() {
 
 #[test]
 fn compiling_takes_little_memory() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let region = Region::new(COUNTED);
-    let redactor = redactor();
-    let change = region.change();
-    // All that was ever asked for, so the most at one time is less.
-    assert!(change.bytes_allocated < 64 << 20, "{} bytes asked for", change.bytes_allocated);
-    let kept = change.bytes_allocated - change.bytes_deallocated;
-    assert!(kept < 8 << 20, "{kept} bytes kept");
-    drop(redactor);
+    let mut compiled = None;
+    let used = measure(|| compiled = Some(redactor()));
+    assert!(used.bytes_max < 64 << 20, "{} bytes at one time", used.bytes_max);
+    assert!(used.bytes_current < 8 << 20, "{} bytes kept", used.bytes_current);
+    drop(compiled);
 }
 
 #[test]
 fn a_stream_costs_next_to_nothing() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let redactor = redactor();
-    let region = Region::new(COUNTED);
-    let stream = redactor.stream();
-    let opened = region.change();
-    assert_eq!(opened.allocations, 0, "{} bytes", opened.bytes_allocated);
-    drop(stream);
+    let opened = measure(|| drop(redactor.stream()));
+    assert_eq!(opened.count_total, 0, "{} bytes", opened.bytes_total);
     let body = lines(CLEAN, 2 << 10);
-    let region = Region::new(COUNTED);
-    let mut stream = redactor.stream();
-    stream
-        .push(&body, &mut NullSink)
-        .and_then(|()| stream.finish(&mut NullSink))
-        .expect("the input is right");
-    let read = region.change();
-    assert!(read.allocations + read.reallocations <= BODY_ALLOCATIONS_MAX, "{read:?}");
-    assert!(read.bytes_allocated < 16 << 10, "{} bytes", read.bytes_allocated);
-    assert_eq!(read.bytes_allocated, read.bytes_deallocated);
+    let read = measure(|| {
+        let mut stream = redactor.stream();
+        stream
+            .push(&body, &mut NullSink)
+            .and_then(|()| stream.finish(&mut NullSink))
+            .expect("the input is right");
+    });
+    assert!(read.count_total <= BODY_ALLOCATIONS_MAX, "{read:?}");
+    assert!(read.bytes_total < 16 << 10, "{} bytes", read.bytes_total);
+    assert_eq!(read.bytes_current, 0);
 }
 
 #[test]
