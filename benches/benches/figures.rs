@@ -81,7 +81,7 @@ fn latency(runner: &mut Runner, cases: &[&Case], out: &mut impl Write) -> Result
 fn density(runner: &mut Runner, cases: &[&Case], out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     writeln!(out, "\n| | findings a MiB | MB/s |\n| --- | ---: | ---: |")?;
     let mut mixes: Vec<Mix> = Vec::new();
-    for case in cases.iter().filter(|case| !mixes.contains(&case.mix)).collect::<Vec<_>>() {
+    for case in cases {
         if !mixes.contains(&case.mix) {
             mixes.push(case.mix);
         }

@@ -255,6 +255,13 @@ impl Runner {
 
     /// Each part on a thread of its own, with an output of its own.
     fn run_parts(&mut self, case: &Case, parts: &[Input]) -> Result<(), Box<dyn Error>> {
+        let is_ours = matches!(
+            case.engine,
+            Engine::Obelus | Engine::Obelus10 | Engine::Obelus50 | Engine::ObelusTen | Engine::Memcpy
+        );
+        if !is_ours {
+            return Err(format!("{} runs on one thread", case.engine.as_str()).into());
+        }
         self.outputs.resize_with(parts.len(), Vec::new);
         let mut outputs = std::mem::take(&mut self.outputs);
         let redactor = self.redactor(case.engine);

@@ -59,7 +59,8 @@ impl Settings {
         self.path.with_extension(ending)
     }
 
-    fn key_path(&self) -> PathBuf {
+    /// The file of the key that signs checkpoints: the one that is named, or the one beside the log.
+    pub fn key_path(&self) -> PathBuf {
         self.key.clone().unwrap_or_else(|| self.beside("key"))
     }
 }
@@ -70,9 +71,8 @@ pub(crate) struct Opened {
     pub(crate) segments: Segments,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) key: SigningKey,
-    /// Holds the lock for as long as it is open.
-    #[expect(dead_code, reason = "that it is open holds the lock")]
-    lock: File,
+    #[expect(dead_code, reason = "it is lifted when this is dropped")]
+    lock: Lock,
 }
 
 /// Opens a log, or makes it, and goes on where it ends.
@@ -176,11 +176,23 @@ pub fn rotate_key(settings: &Settings) -> Result<VerifierKey, Error> {
     Ok(opened.key.verifier().clone())
 }
 
-fn take_lock(path: &Path, log: &Path) -> Result<File, Error> {
+/// The lock of a log. It is lifted by word, and not only by closing the file: a process that another thread is just
+/// starting has it open as well for a moment.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where that fails the lock ends with the process.
+        self.0.unlock().unwrap_or_default();
+    }
+}
+
+fn take_lock(path: &Path, log: &Path) -> Result<Lock, Error> {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     let file = file.map_err(Error::io(path, "open the lock of the audit"))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::Locked(log.to_owned())),
         Err(TryLockError::Error(error)) => Err(Error::Io(path.to_owned(), "lock the audit", error)),
     }

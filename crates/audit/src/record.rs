@@ -83,6 +83,8 @@ pub enum Kind {
     ToolPinned,
     /// The definition of a tool is not the one that is pinned.
     ToolChanged,
+    /// Values were replaced in a message to or from a server of tools that is no request of a client and no answer to one.
+    MessageRedacted,
     /// A message of a server of tools was dropped.
     MessageDropped,
     /// A checkpoint could not be written, here or where copies go.

@@ -23,6 +23,8 @@ const COMPRESSION: i32 = 3;
 pub(crate) struct Sink<J> {
     jobs: SyncSender<J>,
     is_failing: Arc<AtomicBool>,
+    /// Whether something was left out since it was asked last.
+    has_lost: AtomicBool,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
 }
@@ -34,7 +36,7 @@ impl<J> fmt::Debug for Sink<J> {
 }
 
 impl<J: Send + 'static> Sink<J> {
-    /// Begins a thread that does what it is given, and at its end `last`.
+    /// Begins a thread that does what it is given.
     ///
     /// # Errors
     /// The system begins no thread.
@@ -50,19 +52,19 @@ impl<J: Send + 'static> Sink<J> {
             drop(work);
             drop(alive);
         })?;
-        Ok(Sink { jobs, is_failing, ended })
+        Ok(Sink { jobs, is_failing, has_lost: AtomicBool::new(false), ended })
     }
 
     /// Gives it something to do. Does not wait: what is too much is left out, and it counts as failing.
     pub(crate) fn give(&self, job: J) {
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.jobs.try_send(job) {
-            self.is_failing.store(true, Ordering::SeqCst);
+            self.has_lost.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Whether the last that it did has failed.
+    /// Whether the last that it did has failed, or something was left out since this was asked last.
     pub(crate) fn is_failing(&self) -> bool {
-        self.is_failing.load(Ordering::SeqCst)
+        self.has_lost.swap(false, Ordering::SeqCst) || self.is_failing.load(Ordering::SeqCst)
     }
 
     /// Waits for what it was given, for a second.

@@ -96,25 +96,32 @@ fn tell(
     output: &mut Output,
 ) -> Result<io::Result<()>, Failure> {
     let mut faults = found.calls.iter().peekable();
+    let begin = |seq: u64| format!("{{\"seq\":{seq},").into_bytes();
+    let mut wanted = faults.peek().map(|(seq, _)| (*seq, begin(*seq)));
     let mut result = Ok(());
-    if faults.peek().is_some() {
+    let call = |record: &Value, fault, output: &mut Output| match is_json {
+        true => writeln!(output, "{}", call_json(record, fault)),
+        false => writeln!(output, "{}", call_words(record, fault)),
+    };
+    if wanted.is_some() {
         let read = files.records(|line| {
-            let Some((wanted, _)) = faults.peek() else { return false };
+            let Some((seq, begins)) = &wanted else { return false };
             // Only the lines that are told are taken apart.
-            if !line.starts_with(format!("{{\"seq\":{wanted},").as_bytes()) {
+            if !line.starts_with(begins) {
                 return true;
             }
             let record: Value = serde_json::from_slice(line).unwrap_or_default();
-            let wanted = *wanted;
-            while let Some((_, fault)) = faults.next_if(|(seq, _)| *seq == wanted) {
-                result = match is_json {
-                    true => writeln!(output, "{}", call_json(&record, fault)),
-                    false => writeln!(output, "{}", call_words(&record, fault)),
-                };
+            while let Some((_, fault)) = faults.next_if(|(next, _)| next == seq) {
+                result = call(&record, fault, output);
             }
+            wanted = faults.peek().map(|(seq, _)| (*seq, begin(*seq)));
             result.is_ok()
         });
         read.map_err(|error| unreadable(&error))?;
+    }
+    // Of records that are written otherwise there is no more to tell than their number.
+    for (seq, fault) in faults {
+        result = result.and_then(|()| call(&json!({"seq": seq}), fault, output));
     }
     for write in &found.writes {
         result = result.and_then(|()| match is_json {

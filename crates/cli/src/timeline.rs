@@ -69,14 +69,14 @@ fn each_entry(
     filter: &Filter<'_>,
     mut each: impl FnMut(Entry) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
-    let mut gaps = Gaps::new(filter.is_narrow());
+    let mut gaps = Gaps::new(filter.is_narrow() || filter.since.is_some());
     let mut result = Ok(true);
     let read = files.records(|line| {
         result = serde_json::from_slice::<Value>(line)
             .map_err(|_what| Failure::data("a line is no record: look with `obelus audit verify`"))
             .and_then(|record| {
                 let is_wanted = filter.wants(&record);
-                for gap in gaps.see(&record, is_wanted && filter.is_late(&record)) {
+                for gap in gaps.see(&record, is_wanted) {
                     if !each(gap)? {
                         return Ok(false);
                     }

@@ -11,12 +11,12 @@ mod seal;
 pub use binding::{Call, Digest};
 pub use seal::SealKey;
 
-use crate::gate_file::{FileForm, GateFileError};
+use crate::gate_file::{FileForm, GateFileError, change};
 use row::{Row, TABLES};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use zeroize::Zeroizing;
 
 /// How long after a call was first sent it may be sent again under the same key: Stripe keeps such keys for at least
@@ -560,13 +560,7 @@ impl Approvals {
         &self,
         act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, ApprovalError>>,
     ) -> Result<T, ApprovalError> {
-        let unavailable = |_: rusqlite::Error| ApprovalError::Unavailable;
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
-        let done = act(&transaction).map_err(unavailable)??;
-        transaction.commit().map_err(unavailable)?;
-        Ok(done)
+        change(&self.connection, ApprovalError::Unavailable, act)
     }
 }
 

@@ -1,10 +1,11 @@
 //! SQLite files of the gate, for their owner alone.
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a change waits for another process that has the file.
@@ -84,6 +85,21 @@ impl FileForm {
         }
         Ok(is_new || application == self.application && schema == self.schema)
     }
+}
+
+/// Does something in a transaction of its own, which is undone if it fails. `unavailable` is what to say of a file that
+/// does not answer.
+pub(crate) fn change<T, E: Copy>(
+    connection: &Mutex<Connection>,
+    unavailable: E,
+    act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,
+) -> Result<T, E> {
+    let failed = |_: rusqlite::Error| unavailable;
+    let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let done = act(&transaction).map_err(failed)??;
+    transaction.commit().map_err(failed)?;
+    Ok(done)
 }
 
 /// Makes the file if there is none, for its owner alone; refuses one that others may use.

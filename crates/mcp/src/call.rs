@@ -157,8 +157,7 @@ impl Session {
                         None => said.message.raw.to_vec(),
                     };
                     let waiting = Waiting { method: request.method, ending, ticket: Some(ticket.clone()) };
-                    self.wait_for(request.id.clone(), waiting);
-                    Step::Forward(body)
+                    self.send(request.id.clone(), waiting, body)
                 }
                 Err(unrecorded) => {
                     self.server.gate.settle(ticket, &Settled::Kept);

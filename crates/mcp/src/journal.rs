@@ -16,6 +16,12 @@ pub trait Journal: Send + Sync {
     /// The record is not known to be kept; then the request goes nowhere.
     fn decided(&self, decided: &Decided<'_>) -> Result<Box<dyn Ending>, Unrecorded>;
 
+    /// Whether records can be written, as far as is known.
+    ///
+    /// # Errors
+    /// They cannot: then nothing goes on.
+    fn check(&self) -> Result<(), Unrecorded>;
+
     /// Records something that concerns no single request.
     ///
     /// # Errors
@@ -148,6 +154,13 @@ pub enum Event<'a> {
         /// Whether its calls are stopped.
         is_stopped: bool,
     },
+    /// Values were replaced in a message that is no request of a client and no answer to one.
+    Redacted {
+        /// The server.
+        server: &'a str,
+        /// How many of each category.
+        redactions: &'a [(Category, u64)],
+    },
     /// A message of the server was dropped.
     Dropped {
         /// The server.
@@ -162,6 +175,7 @@ impl fmt::Debug for Event<'_> {
         let name = match self {
             Event::ToolPinned { .. } => "ToolPinned",
             Event::ToolChanged { .. } => "ToolChanged",
+            Event::Redacted { .. } => "Redacted",
             Event::Dropped { .. } => "Dropped",
         };
         f.debug_struct(name).finish_non_exhaustive()

@@ -100,6 +100,9 @@ impl Session {
 
     /// Reads a message of the client. [`Step::Forward`] goes to the server. May wait for the audit and the gate's files.
     pub fn from_client(&self, raw: &[u8]) -> Step {
+        if self.state().is_closed {
+            return Step::Drop;
+        }
         let message = match Message::read(&self.server.lex, raw) {
             Ok(message) => message,
             Err(Unreadable { fault, id }) => return self.refuse(id.as_deref(), None, "malformed", fault),
@@ -155,9 +158,6 @@ impl Session {
         }
         {
             let state = self.state();
-            if state.is_closed {
-                return Step::Drop;
-            }
             if state.asked.contains_key(&id) {
                 let fault = Fault::invalid("another request with this id is under way: give each its own");
                 return refuse(Some(method), "id", fault);
@@ -181,10 +181,7 @@ impl Session {
             return self.call(&request, message, &redacted);
         }
         match self.decide(&request, &Verdicts::passed(), (message.raw.len(), &redacted)) {
-            Ok(ending) => {
-                self.wait_for(request.id, Waiting { method, ending, ticket: None });
-                Step::Forward(redacted.body)
-            }
+            Ok(ending) => self.send(request.id, Waiting { method, ending, ticket: None }, redacted.body),
             Err(unrecorded) => Step::Answer(Fault::internal(&unrecorded.to_string()).answer(Some(raw_id))),
         }
     }
@@ -249,13 +246,14 @@ impl Session {
         let reason = if method::may_tell(method) {
             match self.server.messages.redact(Sender::Client, message.raw, &self.scope) {
                 Ok(redacted) => {
+                    let Ok(body) = self.passed(redacted) else { return Step::Drop };
                     if method == "notifications/cancelled"
                         && let Some(id) = message.id_at(Slot::RequestId)
                         && let Some(waiting) = self.state().asked.remove(&id)
                     {
                         self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, &[]));
                     }
-                    return Step::Forward(redacted.body);
+                    return Step::Forward(body);
                 }
                 Err(refusal) => refusal.reason.as_str(),
             }
@@ -275,7 +273,7 @@ impl Session {
             return Step::Drop;
         }
         match self.server.messages.redact(Sender::Client, message.raw, &self.scope) {
-            Ok(redacted) => Step::Forward(redacted.body),
+            Ok(redacted) => self.passed(redacted).map_or(Step::Drop, Step::Forward),
             Err(refusal) => {
                 drop(self.refuse(None, None, refusal.reason.as_str(), Fault::refused("")));
                 let fault = Fault::refused("the answer of the client cannot be passed on");
@@ -300,25 +298,34 @@ impl Session {
                 return refuse(refusal.reason.as_str(), Fault::refused("the request cannot be passed on"));
             }
         };
-        let mut state = self.state();
-        if state.asked_back.len() >= WAITING_MAX || !state.asked_back.insert(id) {
-            drop(state);
+        let is_new = {
+            let mut state = self.state();
+            state.asked_back.len() < WAITING_MAX && state.asked_back.insert(id.clone())
+        };
+        if !is_new {
             return refuse(
                 "id",
                 Fault::invalid("another request with this id is under way, or too many are"),
             );
         }
-        Step::Forward(redacted.body)
+        match self.passed(redacted) {
+            Ok(body) => Step::Forward(body),
+            Err(unrecorded) => {
+                self.state().asked_back.remove(&id);
+                Step::Answer(Fault::internal(&unrecorded.to_string()).answer(message.raw_id()))
+            }
+        }
     }
 
     /// A notification of the server.
     fn told(&self, message: &Message<'_>) -> Step {
         match self.server.messages.redact(Sender::Server, message.raw, &self.scope) {
             Ok(redacted) => {
+                let Ok(body) = self.passed(redacted) else { return Step::Drop };
                 if let Some(id) = message.id_at(Slot::RequestId) {
                     self.state().asked_back.remove(&id);
                 }
-                Step::Forward(redacted.body)
+                Step::Forward(body)
             }
             Err(refusal) => {
                 self.note_dropped(refusal.reason.as_str());
@@ -392,17 +399,33 @@ impl Session {
         Step::Forward(fault.answer(id))
     }
 
-    /// Notes that a request went on.
-    pub(crate) fn wait_for(&self, id: Id, waiting: Waiting) {
-        let lost = {
+    /// A message that is no request of the client and no answer to one: nothing of it goes on while records cannot be
+    /// written, and what was replaced in it is one.
+    fn passed(&self, redacted: Redacted) -> Result<Vec<u8>, Unrecorded> {
+        if redacted.counts.is_empty() {
+            self.server.journal.check()?;
+        } else {
+            let event = Event::Redacted { server: &self.server.name, redactions: &redacted.counts };
+            self.server.journal.noted(&event)?;
+        }
+        Ok(redacted.body)
+    }
+
+    /// Sends a request on whose decision is recorded, unless the session has ended meanwhile.
+    pub(crate) fn send(&self, id: Id, waiting: Waiting, body: Vec<u8>) -> Step {
+        let (lost, step) = {
             let mut state = self.state();
-            if state.is_closed { Some(waiting) } else { state.asked.insert(id, waiting) }
+            match state.is_closed {
+                true => (Some(waiting), Step::Drop),
+                false => (state.asked.insert(id, waiting), Step::Forward(body)),
+            }
         };
         if let Some(lost) = lost {
             // Nobody will be told what comes of it: the session has ended, or two requests with one id came at the same
             // time.
             self.end(lost, Settled::Unknown, Outcome::Unknown, None, (0, &[]));
         }
+        step
     }
 
     /// Says how a request ended.

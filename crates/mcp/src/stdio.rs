@@ -9,23 +9,31 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio as Pipe};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a server has to end by itself once its input is closed, and once more when it was told to end.
 const END_WAIT: Duration = Duration::from_secs(5);
 
-/// Messages that wait until the server reads them.
-const QUEUE: usize = 256;
+/// Messages that wait until the server reads them: half a GiB where each is as long as may be.
+const QUEUE: usize = 32;
+
+/// How long threads are waited for that may hang on a pipe.
+const THREAD_WAIT: Duration = Duration::from_secs(1);
 
 /// Bytes of one line of a server's standard error.
 const ERROR_LINE_BYTES_MAX: usize = 64 << 10;
 
+/// What stands in the first line of a private key, and in its last (RFC 7468).
+const KEY_BEGINS: &[u8] = b"-----BEGIN ";
+const KEY: &[u8] = b"PRIVATE KEY";
+const KEY_ENDS: &[u8] = b"-----END ";
+
 /// How it ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
-    /// The client closed its side, and the server ended.
+    /// The client closed its side, or hears no more, and the server ended.
     ClientLeft,
     /// Somebody stopped it, and the server ended.
     Stopped,
@@ -38,6 +46,8 @@ pub enum Ended {
 /// What tells the threads' owner what happened.
 enum Event {
     ClientLeft,
+    /// The client hears no more.
+    ClientGone,
     Stop,
     ServerLeft,
     ServerStuck,
@@ -126,8 +136,7 @@ impl Stdio {
             let (session, queue, to_client) = (Arc::clone(&session), queue.clone(), Arc::clone(&to_client));
             let events = events.clone();
             thread::spawn(move || {
-                let is_stuck = read_server(&session, output, &queue, &to_client);
-                let event = if is_stuck { Event::ServerStuck } else { Event::ServerLeft };
+                let event = read_server(&session, output, &queue, &to_client);
                 events.send(event).unwrap_or_default();
             });
         }
@@ -150,6 +159,10 @@ impl Stdio {
                 let status = end(&mut child, END_WAIT)?;
                 Ended::ServerEnded(status)
             }
+            Ok(Event::ClientGone) => {
+                end(&mut child, Duration::ZERO)?;
+                Ended::ClientLeft
+            }
             Ok(Event::ServerStuck) => {
                 end(&mut child, Duration::ZERO)?;
                 Ended::ServerStuck
@@ -160,14 +173,30 @@ impl Stdio {
             }
         };
         session.close();
-        // The client is told, though a thread may still be reading what it says.
-        *to_client.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(io::sink());
         // It ends with the process group; whoever left the group and kept the pipe is not waited for.
-        let until = Instant::now() + Duration::from_secs(1);
-        while !told.is_finished() && Instant::now() < until {
-            thread::park_timeout(Duration::from_millis(5));
-        }
+        wait_until(|| told.is_finished());
+        // The client is told, though a thread may still be reading what it says. One that does not read what it is told
+        // holds nobody up.
+        wait_until(|| match to_client.try_lock() {
+            Ok(mut output) => {
+                *output = Box::new(io::sink());
+                true
+            }
+            Err(TryLockError::Poisoned(output)) => {
+                *output.into_inner() = Box::new(io::sink());
+                true
+            }
+            Err(TryLockError::WouldBlock) => false,
+        });
         Ok(ended)
+    }
+}
+
+/// Waits until something holds, for [`THREAD_WAIT`] at most.
+fn wait_until(mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + THREAD_WAIT;
+    while !holds() && Instant::now() < until {
+        thread::park_timeout(Duration::from_millis(5));
     }
 }
 
@@ -181,7 +210,7 @@ fn wait_for_answers(child: &mut Child, events: &Receiver<Event>) -> io::Result<E
                 end(child, END_WAIT)?;
                 return Ok(Ended::ClientLeft);
             }
-            Ok(Event::Stop | Event::ServerStuck) | Err(_) => {
+            Ok(Event::Stop | Event::ServerStuck | Event::ClientGone) | Err(_) => {
                 end(child, Duration::ZERO)?;
                 return Ok(Ended::ClientLeft);
             }
@@ -270,8 +299,8 @@ fn read_client(session: &Session, input: Box<dyn Read + Send>, queue: &SyncSende
     }
 }
 
-/// Whether it ended because the server does not read what it is answered.
-fn read_server(session: &Session, pipe: impl Read, queue: &SyncSender<Queued>, output: &Output) -> bool {
+/// Passes on what the server says, and gives why there is no more of it.
+fn read_server(session: &Session, pipe: impl Read, queue: &SyncSender<Queued>, output: &Output) -> Event {
     let mut lines = Lines::new(BufReader::new(pipe), MESSAGE_BYTES_MAX);
     while let Ok(Some(read)) = lines.next() {
         // One that is too long to be a message is refused as one that is none.
@@ -279,24 +308,33 @@ fn read_server(session: &Session, pipe: impl Read, queue: &SyncSender<Queued>, o
         match step {
             Step::Forward(message) => {
                 if tell(output, message).is_err() {
-                    return false;
+                    return Event::ClientGone;
                 }
             }
             Step::Answer(message) => {
                 // To wait here could be to wait for a server that waits for us.
                 if queue.try_send(Some(line(message))).is_err() {
-                    return true;
+                    return Event::ServerStuck;
                 }
             }
             Step::Drop => {}
         }
     }
-    false
+    Event::ServerLeft
 }
 
 fn read_errors(session: &Session, pipe: impl Read, mut errors: Box<dyn Write + Send>) {
     let mut lines = Lines::new(BufReader::new(pipe), ERROR_LINE_BYTES_MAX);
+    let mut is_in_key = false;
     while let Ok(Some(read)) = lines.next() {
+        // Lines are read each on its own, but those of a key are nothing without the first.
+        let holds = |sign: &[u8]| read.is_some_and(|text| text.windows(sign.len()).any(|part| part == sign));
+        let (begins, ends) = (holds(KEY_BEGINS) && holds(KEY), holds(KEY_ENDS));
+        let was_in_key = is_in_key;
+        is_in_key = (was_in_key || begins) && !ends;
+        if was_in_key {
+            continue;
+        }
         let read = read.and_then(|text| session.redact_text(text));
         let text = read.unwrap_or_else(|| b"[a line that cannot be read]".to_vec());
         // A standard error that cannot be written to is no reason to stop reading the server's.

@@ -88,7 +88,8 @@ async fn steps(
     if let Some(fault) = fault.get().filter(|_| head.uri.path() == "*") {
         return Err(Refused::new(fault.status(), Why::Malformed, fault.to_string()).closing());
     }
-    let (holder, mut ticket) = authenticate(exchange, &head)?;
+    let (holder, mut ticket, actor) = authenticate(&exchange.core, &head.headers)?;
+    exchange.actor = actor;
     let permit = authorise(exchange, &head, &holder)?;
     let opened = open(exchange, &head, body, &permit, &mut ticket).await?;
     let forwarded = forward(exchange, opened, &permit, ticket).await?;
@@ -96,9 +97,11 @@ async fn steps(
 }
 
 /// Who asks. The store is asked each time, so that a key that was revoked is refused at once.
-fn authenticate(exchange: &mut Exchange, head: &Parts) -> Result<(Holder, Ticket), Refused> {
-    let core = &exchange.core;
-    let presented = presented_key(&head.headers)?;
+pub(crate) fn authenticate(
+    core: &Core,
+    headers: &HeaderMap,
+) -> Result<(Holder, Ticket, Option<Actor>), Refused> {
+    let presented = presented_key(headers)?;
     let sweeps = core.open.sweeps();
     let holder = core.keys.check(presented, SystemTime::now()).map_err(|fault| key_refused(&fault))?;
     let ticket = core.open.add(holder.id);
@@ -106,10 +109,10 @@ fn authenticate(exchange: &mut Exchange, head: &Parts) -> Result<(Holder, Ticket
         // A sweep over revoked keys began meanwhile and may not have seen this request.
         core.keys.recheck(&holder.id, SystemTime::now()).map_err(|fault| key_refused(&fault))?;
     }
-    exchange.actor = Word::new(holder.id.as_str())
+    let actor = Word::new(holder.id.as_str())
         .zip(Word::new(&holder.workflow))
         .map(|(key, workflow)| Actor { key, workflow });
-    Ok((holder, ticket))
+    Ok((holder, ticket, actor))
 }
 
 /// What a request may do, and where it goes.
@@ -459,7 +462,7 @@ fn refuse_body(headers: &HeaderMap) -> Result<(), Refused> {
 }
 
 /// The key that the client presents, in either of both places.
-pub(crate) fn presented_key(headers: &HeaderMap) -> Result<&[u8], Refused> {
+fn presented_key(headers: &HeaderMap) -> Result<&[u8], Refused> {
     let refuse = |message: &'static str| Err(Refused::new(401, Why::Unauthenticated, message));
     let bearer = match headers::single(headers, &AUTHORIZATION)? {
         None => None,

@@ -2,7 +2,7 @@
 
 mod journal;
 
-use crate::config::{Config, ConfigError, McpKind, McpServer};
+use crate::config::{Config, ConfigError, McpKind, McpServer, Source};
 use crate::guard::silence_panics;
 use crate::policy::{one_line, wire_profile};
 use crate::process::{hide_memory, signals};
@@ -25,6 +25,9 @@ use std::time::SystemTime;
 
 /// The environment variable that holds the virtual key of whoever uses the tools.
 pub const KEY_VARIABLE: &str = "OBELUS_KEY";
+
+/// How the names of variables begin that are of Obelus.
+const OWN_PREFIX: &[u8] = b"OBELUS_";
 
 /// Where Stripe's local servers look for their key.
 const STRIPE_VARIABLES: [&str; 2] = ["STRIPE_SECRET_KEY", "STRIPE_API_KEY"];
@@ -52,6 +55,7 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
         ConfigError::new(format!("--server {name}: is none of `mcp` in the configuration ({known})"))
     })?;
     let kind = kind(name, described, command)?;
+    let hidden = hidden(&config, &kind);
     let threads = |error| StartError::Io("threads".to_owned(), "start them", error);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -77,7 +81,10 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
     let journal = LogJournal::new(Arc::clone(&log), runtime.handle().clone(), version);
     let session = session(&config, name, kind, &holder, &vault, journal)?;
     let mut process = Command::new(program);
-    process.args(arguments).env_remove(KEY_VARIABLE);
+    process.args(arguments);
+    for variable in hidden {
+        process.env_remove(variable);
+    }
     let stdio = Stdio::new(session, process);
     let stopper = stdio.stopper();
     let mut told = {
@@ -158,6 +165,25 @@ fn kind(name: &str, described: &McpServer, command: &[OsString]) -> Result<Kind,
         return Err(ConfigError::new(format!("mcp.{name}.livemode: not what the key of the server says")));
     }
     Ok(Kind::Stripe { livemode: livemode.or(by_key), account: account.clone() })
+}
+
+/// The variables that the server does not get: those of Obelus, and all that the configuration names for a key, but for
+/// those in which Stripe's servers look for their own.
+fn hidden(config: &Config, kind: &Kind) -> Vec<OsString> {
+    let stripe =
+        config.gate.iter().filter_map(|gate| gate.stripe.as_ref()).flat_map(|stripe| stripe.keys.values());
+    let providers = config.upstreams.values().map(|upstream| &upstream.key);
+    let vault = config.vault_keys.iter().map(|key| &key.source);
+    let named = stripe.chain(providers).chain(vault).filter_map(|source| match source {
+        Source::Env(variable) => Some(OsString::from(variable)),
+        Source::File(_) => None,
+    });
+    let is_own = |variable: &OsString| {
+        matches!(kind, Kind::Stripe { .. }) && STRIPE_VARIABLES.iter().any(|own| variable == own)
+    };
+    let ours = std::env::vars_os().map(|(variable, _)| variable);
+    let ours = ours.filter(|variable| variable.as_encoded_bytes().starts_with(OWN_PREFIX));
+    named.filter(|variable| !is_own(variable)).chain(ours).collect()
 }
 
 fn contains(text: &OsStr, part: &str) -> bool {

@@ -189,6 +189,15 @@ mcp: {notes: {tools: {find: read}, on_change: record, restore_arguments: [{tool:
             assert!(found_ids.contains(&wanted), "{wanted} {found_ids:?}");
         }
         assert!(!found_ids.contains(&"evidence/chain"));
+        // A folder that is named for copies, and holds none; a signing key that others may read.
+        fs::set_permissions(config.audit.key_path(), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::create_dir(folder.path().join("copies")).unwrap();
+        let careless = found("audit: {checkpoints: copies}", folder.path(), "");
+        for (id, place) in
+            [("evidence/copies-behind", "audit.checkpoints"), ("credentials/readable", "audit.key_file")]
+        {
+            assert!(careless.contains(&(id, place.to_owned())), "{id} {place} {careless:?}");
+        }
         // One sign of a record.
         let text = fs::read_to_string(&config.audit.path).unwrap();
         fs::write(&config.audit.path, text.replacen("segment_started", "segment_starteb", 1)).unwrap();
@@ -216,12 +225,12 @@ mcp: {notes: {tools: {find: read}, on_change: record, restore_arguments: [{tool:
             include_str!("posture/keys.rs"),
             include_str!("posture/traffic.rs"),
         ];
-        let mut named = 0;
+        let mut asked = std::collections::BTreeSet::new();
         for part in sources.iter().flat_map(|source| source.split(".note(").skip(1)) {
             let id = part.split('"').nth(1).unwrap();
             assert!(CHECKS.iter().any(|check| check.id == id), "{id}");
-            named += 1;
+            asked.insert(id);
         }
-        assert!(named >= CHECKS.len(), "a check that nothing asks");
+        assert_eq!(asked.len(), CHECKS.len(), "a check that nothing asks");
     }
 }

@@ -142,7 +142,6 @@ impl Line<'_> {
         if self.decision.as_text().is_some_and(|decision| decision != "allow") {
             return None;
         }
-        let is_intent = matches!(&self.kind, Field::Text(kind) if kind.contains("intent"));
         match &self.outcome {
             // Whoever wrote it knows better than the status: 409 may be another attempt that is on its way.
             outcome if is(outcome, "unknown") => Some(State::Unknown),
@@ -152,7 +151,7 @@ impl Line<'_> {
             Field::Text(_) if status.is_some_and(|status| status >= 500) => Some(State::Unknown),
             outcome if is(outcome, "completed") => Some(State::Done),
             Field::Text(_) => Some(State::Unknown),
-            _ if is_intent || !self.decision.is_absent() => Some(State::Sent),
+            _ if !self.decision.is_absent() => Some(State::Sent),
             _ => None,
         }
     }

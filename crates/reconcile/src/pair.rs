@@ -339,10 +339,22 @@ impl Pairing {
         order.sort_unstable_by_key(|at| (request(at), *at));
         let mut ends = Vec::new();
         let chunks = order.chunk_by(|one, other| request(one) != 0 && request(one) == request(other));
-        for chunk in chunks {
+        let mut chunks: Vec<&[usize]> = chunks.collect();
+        chunks.sort_by(|one, other| self.rank(one).cmp(&self.rank(other)));
+        for chunk in &chunks {
             ends.push(ends.last().unwrap_or(&0) + chunk.len());
         }
-        Groups { order, ends }
+        Groups { order: chunks.concat(), ends }
+    }
+
+    /// What comes first among events of the same time: neither the numbers of this run nor the order in which events came
+    /// decides.
+    fn rank(&self, group: &[usize]) -> Option<(u64, &[u8])> {
+        let id = |seen: &Seen| {
+            let text = self.texts.get(seen.text..).unwrap_or_default();
+            text.split(|byte| *byte == 0).next().unwrap_or_default()
+        };
+        group.iter().filter_map(|at| self.waiting.get(*at)).map(|seen| (seen.created, id(seen))).min()
     }
 
     /// Calls by the ids that they name, those of one id in the order of time.

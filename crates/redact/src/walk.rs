@@ -266,11 +266,13 @@ impl Walk<'_, '_> {
             && top.subtree.is_none()
     }
 
-    /// Whether a number is too small for a card's, and is none that the document has shown.
+    /// Whether a number is too small for a card's, is none that the document has shown, and needs no limit.
     #[inline(always)]
     fn is_small_number(&self, span: &Range<usize>) -> bool {
         let text = &self.buf[span.clone()];
-        !may_be_card(text) && self.scratch.shown.known().is_none_or(|known| known.whole(text).is_none())
+        text.len() <= self.compiled.limits.hold_bytes_max
+            && !may_be_card(text)
+            && self.scratch.shown.known().is_none_or(|known| known.whole(text).is_none())
     }
 
     /// How the value of a member is read.

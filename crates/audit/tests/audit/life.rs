@@ -104,6 +104,24 @@ fn one_process_writes_at_a_time() {
 }
 
 #[test]
+fn a_log_that_was_closed_is_free_whatever_processes_are_being_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_done.load(std::sync::atomic::Ordering::SeqCst) {
+                    std::process::Command::new("true").status().unwrap();
+                }
+            });
+        }
+        let opened = (0..40).try_for_each(|_| Log::open(&settings(folder.path())).map(drop));
+        is_done.store(true, std::sync::atomic::Ordering::SeqCst);
+        opened.unwrap();
+    });
+}
+
+#[test]
 fn a_torn_end_is_set_aside_and_told() {
     for torn in ["{\"seq\":8,\"ti", "{\"seq\":7}\n", "\0\0\0\0"] {
         let folder = tempfile::tempdir().unwrap();

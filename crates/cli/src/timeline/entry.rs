@@ -5,8 +5,12 @@ use obelus_audit::{Utc, Word};
 use obelus_reconcile::Event;
 use serde_json::{Value, json};
 
-/// Times of events are cut to the second: they come behind the records of theirs.
+/// Times of most events are cut to the second: they come behind the records of theirs.
 const END_OF_SECOND: u64 = 999_999;
+
+/// Kinds of records that somebody should look at.
+const BAD_KINDS: [&str; 5] =
+    ["key_exposed", "checkpoint_failed", "copy_failed", "tool_changed", "message_dropped"];
 
 /// What an entry is about: its row in the drawing.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -41,7 +45,7 @@ impl Lane {
             kind if kind.starts_with("model_") => Lane::Model,
             kind if kind.starts_with("approval_") => Lane::Approval,
             kind if kind.starts_with("key_exposed") => Lane::Key,
-            kind if kind.starts_with("call") || kind.starts_with("tool") => Lane::Call,
+            kind if ["call", "tool", "message"].iter().any(|begin| kind.starts_with(begin)) => Lane::Call,
             _ => Lane::Process,
         }
     }
@@ -115,7 +119,7 @@ impl Entry {
             details: details.into_iter().flatten().collect(),
             is_bad: is("decision", &["refuse", "deny", "expire"])
                 || is("outcome", &["failed", "unknown"])
-                || ["key_exposed", "checkpoint_failed"].contains(&kind.as_str()),
+                || BAD_KINDS.contains(&kind.as_str()),
             kind,
             request: word(&record["request_id"]),
             ids: objects.into_iter().chain(asked.into_iter().flatten()).collect(),
@@ -147,8 +151,10 @@ impl Entry {
                 format!("Stripe's request {id}")
             })),
         ];
+        let created = event.created.as_micros();
+        let rest = if created.is_multiple_of(1_000_000) { END_OF_SECOND } else { 0 };
         Entry {
-            time: Utc::from_micros(event.created.as_micros().saturating_add(END_OF_SECOND)),
+            time: Utc::from_micros(created.saturating_add(rest)),
             moment,
             seq: None,
             lane: Lane::Event,

@@ -7,13 +7,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-const CONFIG: &str = "state: state.db\naudit: {path: audit.jsonl}\nvault_key: {file: vault.key}\nmcp:\n  \
+const CONFIG: &str = "state: state.db\naudit: {path: audit.jsonl}\nvault_key: {env: A_VAULT_KEY}\nmcp:\n  \
                       notes:\n    tools: {find: read, send: outbound_message}\n    pins: pins.json\n  \
                       shop: {kind: stripe}\n";
 
 /// Answers lists and calls of `find`, and ends with its input.
 const SERVER: &str = r#"
-printf 'key: %s\n' "$OBELUS_KEY" >&2
+printf 'key: %s%s%s%s%s\n' "$OBELUS_KEY" "$OBELUS_APPROVER_TOKEN" "$A_VAULT_KEY" "$OPENAI_API_KEY" "$OF_THE_SERVER" >&2
 while IFS= read -r line; do
     case $line in
         *'"tools/list"'*) printf '%s\n' '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"find"},{"name":"wipe"}]}}' ;;
@@ -32,6 +32,8 @@ fn mcp(folder: &Path, key: &str, server: &str, input: &str, command: &[&str]) ->
     let args = [&["mcp", "-c", "obelus.yaml", "--server", server, "--"], command].concat();
     let mut program = obelus(folder, &args);
     program.env("OBELUS_KEY", key).env("XDG_STATE_HOME", folder).env_remove("STATE_DIRECTORY");
+    program.env("A_VAULT_KEY", "07".repeat(32)).env("OPENAI_API_KEY", "placeholder");
+    program.env("OBELUS_APPROVER_TOKEN", "placeholder").env("OF_THE_SERVER", "its own");
     program.env_remove("STRIPE_SECRET_KEY").env_remove("STRIPE_API_KEY");
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = program.spawn().unwrap();
@@ -52,7 +54,7 @@ fn a_talk_passes_redacted_and_is_recorded() {
     let folder = folder(&[("obelus.yaml", CONFIG), ("server.sh", SERVER)]);
     let path = folder.path();
     let done = mcp(path, &key(path), "notes", TALK, &["sh", "server.sh"]);
-    assert_eq!((done.code, done.err.as_str()), (Some(0), "key: \n"));
+    assert_eq!((done.code, done.err.as_str()), (Some(0), "key: its own\n"));
     let mut answers = json_lines(&done.out);
     answers.sort_by_key(|answer| answer["id"].as_u64());
     assert_eq!(answers[0]["result"]["tools"].as_array().map(Vec::len), Some(1));

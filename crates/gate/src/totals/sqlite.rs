@@ -5,11 +5,11 @@
 use super::{KNOWN_MINOR_MAX, Reservation, Sum, Sums, Today, Totals, TotalsError};
 use crate::amount::Currency;
 use crate::class::RiskClass;
-use crate::gate_file::{FileForm, GateFileError};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use crate::gate_file::{FileForm, GateFileError, change};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The first form that there is.
 const FORM: FileForm = FileForm { what: "totals", application: 0x6f62_6c74, schema: 1, tables: TABLES };
@@ -58,13 +58,7 @@ impl SqliteTotals {
         &self,
         act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, TotalsError>>,
     ) -> Result<T, TotalsError> {
-        let unavailable = |_: rusqlite::Error| TotalsError::Unavailable;
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
-        let done = act(&transaction).map_err(unavailable)??;
-        transaction.commit().map_err(unavailable)?;
-        Ok(done)
+        change(&self.connection, TotalsError::Unavailable, act)
     }
 }
 

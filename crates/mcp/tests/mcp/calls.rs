@@ -1,7 +1,7 @@
 //! Calls of tools: what becomes of them, what the server gets, what is recorded.
 
 use crate::support::{Line, Stage, call, other, stripe};
-use obelus_mcp::{OnChange, Outcome, Verdict};
+use obelus_mcp::{OnChange, Outcome, Step, Verdict};
 use serde_json::Value;
 use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex};
@@ -143,6 +143,43 @@ fn nothing_leaves_while_nothing_is_recorded() {
         r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#.to_owned(),
     ] {
         assert_eq!(stage.refused(&message)["error"]["code"], -32603, "{message}");
+    }
+}
+
+#[test]
+fn what_is_no_request_is_recorded_where_something_is_replaced_and_waits_for_the_audit() {
+    let stage = stripe(false);
+    let asked = r#"{"jsonrpc":"2.0","id":"s1","method":"elicitation/create","params":{"message":"Is jenny@example.com right?","requestedSchema":{"type":"object"}}}"#;
+    let progress =
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":2}}"#;
+    assert!(!stage.shown(asked).contains("jenny"));
+    assert_eq!(stage.journal.take(), [Line::Noted("redacted 1".to_owned())]);
+    assert_eq!(stage.shown(progress), progress);
+    assert_eq!(stage.sent(progress), progress);
+    assert_eq!(stage.journal.take(), []);
+    stage.journal.is_down.store(true, Ordering::SeqCst);
+    let answer = r#"{"jsonrpc":"2.0","id":"s1","result":{"action":"decline"}}"#;
+    for message in [progress, answer] {
+        let step = stage.session.from_client(message.as_bytes());
+        assert!(matches!(step, Step::Drop), "{step:?} {message}");
+    }
+    let step = stage.session.from_server(progress.as_bytes());
+    assert!(matches!(step, Step::Drop), "{step:?}");
+    let Step::Answer(told) = stage.session.from_server(asked.as_bytes()) else { panic!("it went on") };
+    assert!(String::from_utf8(told).expect("text").contains("-32603"));
+}
+
+#[test]
+fn nothing_of_the_client_goes_on_once_the_session_has_ended() {
+    let stage = stripe(false);
+    stage.session.close();
+    for message in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","id":"s1","result":{}}"#,
+    ] {
+        let step = stage.session.from_client(message.as_bytes());
+        assert!(matches!(step, Step::Drop), "{step:?} {message}");
     }
 }
 

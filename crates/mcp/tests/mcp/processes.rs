@@ -4,7 +4,7 @@ use crate::support::{Line, Memory, Stage, call, other};
 use obelus_mcp::{Client, OnChange, Outcome, Stdio, StdioEnded, Stopper};
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 /// A server in the shell: it answers by what stands in a line, and tells what it gets on standard error.
@@ -115,6 +115,61 @@ fn whoever_is_stopped_takes_the_servers_processes_along() {
     // A process that was killed and not yet waited for has no memory.
     let left = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     assert!(left.is_empty() || left.contains("zombie"), "{left}");
+}
+
+/// A client's side that says when something comes, and then takes nothing.
+struct Stuck {
+    begun: mpsc::Sender<()>,
+    never: mpsc::Receiver<()>,
+}
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begun.send(()).unwrap_or_default();
+        self.never.recv().unwrap_or_default();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_no_end() {
+    let Stage { session, .. } = other(None, OnChange::Stop);
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"printf '%s\n' '{"jsonrpc":"2.0","method":"notifications/x"}'; read -r line"#]);
+    let stdio = Stdio::new(session, command);
+    let stopper = stdio.stopper();
+    let (begun, is_stuck) = mpsc::channel();
+    let (release, never) = mpsc::channel();
+    let (input, to) = io::pipe().expect("a pipe");
+    let output = Stuck { begun, never };
+    let client = Client { input: Box::new(input), output: Box::new(output), errors: Box::new(io::sink()) };
+    let ended = std::thread::spawn(move || stdio.run(client));
+    is_stuck.recv().expect("the message comes");
+    stopper.stop();
+    assert_eq!(ended.join().expect("no panic").expect("it was started"), StdioEnded::Stopped);
+    drop((release, to));
+}
+
+#[test]
+fn a_client_that_hears_no_more_has_left() {
+    let flood = r#"while :; do printf '%s\n' '{"jsonrpc":"2.0","method":"notifications/x","params":{"text":"over and over"}}'; done"#;
+    let Run { from, ended, to, .. } = run(flood);
+    drop(from);
+    assert_eq!(ended.join().expect("no panic").expect("it was started"), StdioEnded::ClientLeft);
+    drop(to);
+}
+
+#[test]
+fn no_line_of_a_private_key_passes_on_standard_error() {
+    let script = r#"printf 'before\n-----BEGIN %s KEY-----\nMIIBQuartzQuartz\nQuartzAgain\n-----END %s KEY-----\nbehind\n' PRIVATE PRIVATE >&2"#;
+    let run = run(script);
+    let (_, errors) = run.end();
+    assert!(errors.starts_with("before\n") && errors.ends_with("behind\n"), "{errors}");
+    assert!(!errors.contains("Quartz"), "{errors}");
 }
 
 #[test]

@@ -66,6 +66,10 @@ impl Journal for Memory {
         Ok(Box::new(Place(Arc::clone(&self.lines))))
     }
 
+    fn check(&self) -> Result<(), Unrecorded> {
+        if self.is_down.load(Ordering::SeqCst) { Err(Unrecorded) } else { Ok(()) }
+    }
+
     fn noted(&self, event: &Event<'_>) -> Result<(), Unrecorded> {
         if self.is_down.load(Ordering::SeqCst) {
             return Err(Unrecorded);
@@ -73,6 +77,7 @@ impl Journal for Memory {
         let text = match event {
             Event::ToolPinned { tool, .. } => format!("pinned {tool}"),
             Event::ToolChanged { tool, is_stopped, .. } => format!("changed {tool} {is_stopped}"),
+            Event::Redacted { redactions, .. } => format!("redacted {}", redactions.len()),
             Event::Dropped { reason, .. } => format!("dropped {reason}"),
         };
         self.lines.lock().expect("no panic").push(Line::Noted(text));

@@ -11,7 +11,7 @@ use crate::decode::{Coding, decode};
 use crate::exchange::{micros, random_id};
 use crate::exposed;
 use crate::guard::{Guarded, work};
-use crate::handler::{key_refused, media_type, named, presented_key, session, stopped};
+use crate::handler::{authenticate, key_refused, media_type, named, session, stopped};
 use crate::headers;
 use crate::memory::Lease;
 use crate::open::{Stop, Ticket};
@@ -252,7 +252,8 @@ async fn admit(
         return Err(Refused::new(fault.status(), Why::Malformed, fault.to_string()).closing());
     }
     let core = Arc::clone(&exchange.core);
-    let (holder, ticket) = authenticate(exchange, head)?;
+    let (holder, ticket, actor) = authenticate(&exchange.core, &head.headers)?;
+    exchange.actor = actor;
     let (gate, stores) = (exchange.policy.gate.clone(), core.gate.clone());
     let (Some(gate), Some(stores)) = (gate, stores) else {
         return Err(Refused::new(404, Why::Route, "no gate is configured"));
@@ -313,22 +314,6 @@ async fn admit(
         lease,
         idempotency_key,
     })
-}
-
-/// Who asks. The store is asked each time, so that a key that was revoked is refused at once.
-fn authenticate(exchange: &mut Exchange, head: &Parts) -> Result<(Holder, Ticket), Refused> {
-    let core = &exchange.core;
-    let presented = presented_key(&head.headers)?;
-    let sweeps = core.open.sweeps();
-    let holder = core.keys.check(presented, SystemTime::now()).map_err(|fault| key_refused(&fault))?;
-    let ticket = core.open.add(holder.id);
-    if core.open.sweeps() != sweeps {
-        core.keys.recheck(&holder.id, SystemTime::now()).map_err(|fault| key_refused(&fault))?;
-    }
-    exchange.actor = Word::new(holder.id.as_str())
-        .zip(Word::new(&holder.workflow))
-        .map(|(key, workflow)| Actor { key, workflow });
-    Ok((holder, ticket))
 }
 
 /// The body, whole and decoded. Virtual keys that stand in it are revoked.

@@ -31,7 +31,7 @@ impl LogJournal {
     }
 
     fn place(&self) -> Result<Place, Unrecorded> {
-        self.log.check().or(Err(Unrecorded))?;
+        self.check()?;
         match self.runtime.block_on(async { timeout(AUDIT_TIME, self.log.reserve()).await }) {
             Ok(Ok(place)) => Ok(place),
             _ => Err(Unrecorded),
@@ -123,7 +123,15 @@ impl Journal for LogJournal {
         Ok(Box::new(Answer { place, record: answer, began: Instant::now() }))
     }
 
+    fn check(&self) -> Result<(), Unrecorded> {
+        self.log.check().or(Err(Unrecorded))
+    }
+
     fn noted(&self, event: &Event<'_>) -> Result<(), Unrecorded> {
+        let redactions = match *event {
+            Event::Redacted { redactions, .. } => counted(redactions),
+            _ => BTreeMap::new(),
+        };
         let (kind, server, tool, hash, reason) = match *event {
             Event::ToolPinned { server, tool, hash } => {
                 (Kind::ToolPinned, server, Some(tool), Some(hash), None)
@@ -132,12 +140,14 @@ impl Journal for LogJournal {
                 let reason = if is_stopped { "stopped" } else { "recorded" };
                 (Kind::ToolChanged, server, Some(tool), Some(hash), Some(reason))
             }
+            Event::Redacted { server, .. } => (Kind::MessageRedacted, server, None, None, None),
             Event::Dropped { server, reason } => (Kind::MessageDropped, server, None, None, Some(reason)),
         };
         let record = Record {
             route: Some(Route { upstream: Word::new(server), name: "tools/list", model: None })
                 .filter(|_| tool.is_some()),
             reason,
+            redactions,
             policy_version: Some(self.version.clone()),
             tool: tool.and_then(Word::new),
             tool_hash: hash.and_then(Word::new),

@@ -21,6 +21,13 @@ struct Reconciled {
     verdict: String,
 }
 
+/// Whether copies of checkpoints lack what they should cover: one is due after ten seconds, however few records there
+/// are.
+fn is_behind(records: u64, covered: u64, is_without: bool) -> bool {
+    let behind = records.saturating_sub(covered);
+    behind > BEHIND_MAX || is_without && behind > 0
+}
+
 impl Review<'_> {
     pub(super) fn evidence(&mut self) -> Result<(), StartError> {
         let audit = &self.config.audit;
@@ -28,7 +35,7 @@ impl Review<'_> {
         if audit.copies.is_none() {
             self.note("evidence/no-copies", "audit.checkpoints", "no folder is named");
         }
-        let key = audit.key.clone().unwrap_or_else(|| audit.path.with_extension("key"));
+        let key = audit.key_path();
         if key.parent() == audit.path.parent() {
             self.note("evidence/key-beside", "audit.key_file", key.display().to_string());
         }
@@ -61,7 +68,7 @@ impl Review<'_> {
                 "audit.path",
                 format!("from record {} on: {}", fault.seq, fault.what),
             );
-        } else if audit.copies.is_some() && report.seq_last.saturating_sub(report.covered) > BEHIND_MAX {
+        } else if audit.copies.is_some() && is_behind(report.seq_last, report.covered, copies.is_empty()) {
             let seen = format!("{} of {} records are covered", report.covered, report.seq_last);
             self.note("evidence/copies-behind", "audit.checkpoints", seen);
         }

@@ -62,9 +62,7 @@ impl Review<'_> {
                 self.permissions(&place, path);
             }
         }
-        if let Some(path) = &config.audit.key {
-            self.permissions("audit.key_file", path);
-        }
+        self.permissions("audit.key_file", &config.audit.key_path());
         Ok(())
     }
 
