@@ -3,6 +3,7 @@
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::Error;
+use crate::follow::SignedCheckpoint;
 use crate::note::{Note, SigningKey};
 use crate::sink::Sink;
 use crate::tree::{Hash, Tree};
@@ -62,6 +63,8 @@ pub(crate) struct Checkpoints {
     copy: Option<Sink<String>>,
     /// How many records the last one covers.
     size: u64,
+    /// The last one that this process has signed.
+    newest: Option<SignedCheckpoint>,
     /// Since when there are records that none covers.
     uncovered_since: Option<Instant>,
     /// Whether the last could not be written everywhere.
@@ -83,7 +86,8 @@ impl Checkpoints {
     /// Behind a last one over so many records.
     pub(crate) fn new(disk: Arc<dyn Disk>, paths: Vec<PathBuf>, size: u64) -> Checkpoints {
         let places = paths.into_iter().map(|path| Place { path, file: None }).collect();
-        Checkpoints { disk, places, copy: None, size, uncovered_since: None, has_failed: false }
+        let (copy, newest, uncovered_since) = (None, None, None);
+        Checkpoints { disk, places, copy, size, newest, uncovered_since, has_failed: false }
     }
 
     /// From now on copies are written by a thread of their own: a folder elsewhere may hang.
@@ -104,6 +108,11 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// The last one that this process has signed.
+    pub(crate) fn newest(&self) -> Option<&SignedCheckpoint> {
+        self.newest.as_ref()
+    }
+
     /// Takes note that the log has grown to so many records.
     pub(crate) fn grown(&mut self, size: u64, now: Instant) {
         if size > self.size && self.uncovered_since.is_none() {
@@ -121,6 +130,7 @@ impl Checkpoints {
     /// for as long as that lasts.
     pub(crate) fn write(&mut self, tree: &Tree, key: &SigningKey) -> Result<(), Error> {
         let note = Checkpoint::sign(tree, key);
+        self.newest = Some(SignedCheckpoint { size: tree.size(), note: note.as_str().into() });
         let mut result = Ok(());
         for place in &mut self.places {
             if let Err(error) = place.write(&*self.disk, &note) {

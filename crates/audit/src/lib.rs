@@ -6,6 +6,7 @@
 //! * [`Record`] is one line. It holds words, numbers and counts; text of a request has no place in it.
 //! * [`Log`] appends records. One process writes a log.
 //! * [`verify`] checks [`Files`].
+//! * A [`Follower`] hands out records as they are kept, for whoever takes them elsewhere.
 //!
 //! What a caller must do is short: append before the effect, and if that fails, have no effect.
 //!
@@ -19,6 +20,7 @@ mod checkpoint;
 mod disk;
 mod error;
 mod files;
+mod follow;
 mod key_file;
 mod line;
 mod log;
@@ -39,6 +41,7 @@ pub use checkpoint::Checkpoint;
 pub use disk::{Disk, DiskFile, FileSystem};
 pub use error::{Error, Unwritten};
 pub use files::Files;
+pub use follow::{Follower, Line, SignedCheckpoint};
 pub use log::{Log, Place};
 pub use note::{NoVerifierKey, Note, SigningKey, VerifierKey};
 pub use open::{SEGMENT_BYTES, Settings, rotate_key};

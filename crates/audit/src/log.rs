@@ -2,6 +2,7 @@
 
 use crate::disk::{Disk, FileSystem};
 use crate::error::{Error, Unwritten};
+use crate::follow::{Follower, Kept};
 use crate::line;
 use crate::note::VerifierKey;
 use crate::open::{Settings, open};
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::SystemTime;
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// A log that this process writes, under a lock that the system lifts when the process ends. One thread writes; as
 /// many records as the settings say may wait for it.
@@ -32,6 +33,7 @@ pub struct Log {
     thread: Mutex<Option<JoinHandle<()>>>,
     path: PathBuf,
     verifier: VerifierKey,
+    kept: watch::Receiver<Kept>,
 }
 
 impl fmt::Debug for Log {
@@ -92,11 +94,13 @@ impl Log {
         let verifier = opened.key.verifier().clone();
         let (entries, received) = mpsc::channel(settings.places);
         let shared = Arc::<Shared>::default();
-        let writer = Writer::new(opened, sinks, received, Arc::clone(&shared));
+        let (tells, kept) = watch::channel(Kept::default());
+        let writer = Writer::new(opened, sinks, received, Arc::clone(&shared), tells);
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(Error::io(&settings.path, "start a thread for the audit"))?;
         let bell = Bell { thread: thread.thread().clone(), shared };
-        Ok(Log { entries, bell, thread: Mutex::new(Some(thread)), path: settings.path.clone(), verifier })
+        let (thread, path) = (Mutex::new(Some(thread)), settings.path.clone());
+        Ok(Log { entries, bell, thread, path, verifier, kept })
     }
 
     /// The public key of its checkpoints. Its name is the log's origin.
@@ -148,6 +152,11 @@ impl Log {
     pub async fn reserve(&self) -> Result<Place, Unwritten> {
         let permit = self.entries.clone().reserve_owned().await.or(Err(Unwritten::Closed))?;
         Ok(Place { permit, bell: self.bell.clone() })
+    }
+
+    /// Hands out what is kept behind the record `seq`, from now on as it comes.
+    pub fn follow(&self, seq: u64) -> Follower {
+        Follower::new(self.path.clone(), self.kept.clone(), seq)
     }
 
     /// Writes what has come and a last checkpoint, and lifts the lock. Places that are still taken may be used for a

@@ -23,7 +23,7 @@ pub const SEGMENT_BYTES: u64 = 64 << 20;
 const PLACES: usize = 8192;
 
 /// Endings of the files beside a log. None of them may be its own.
-const BESIDE: [&str; 6] = ["key", "pub", "checkpoints", "lock", "torn", "left"];
+const BESIDE: [&str; 7] = ["key", "pub", "checkpoints", "lock", "torn", "left", "sent"];
 
 /// Where a log is written and how. Beside `audit.jsonl` lie its finished segments, `audit.checkpoints`, `audit.pub`,
 /// `audit.lock`, and if need be `audit.torn`.
@@ -53,6 +53,11 @@ impl Settings {
     pub fn new(path: impl Into<PathBuf>) -> Settings {
         let (path, segment_bytes, places) = (path.into(), SEGMENT_BYTES, PLACES);
         Settings { path, key: None, copies: None, ship: None, stdout: false, segment_bytes, places }
+    }
+
+    /// The file that says which records have been taken elsewhere, for whoever does that.
+    pub fn sent_path(&self) -> PathBuf {
+        self.beside("sent")
     }
 
     pub(crate) fn beside(&self, ending: &str) -> PathBuf {

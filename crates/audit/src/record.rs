@@ -166,6 +166,9 @@ pub struct Record {
     /// The request, as the client is told it in `x-obelus-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Word>,
+    /// Of which trace it is a part: the caller's `traceparent` (W3C Trace Context).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Word>,
     /// Who asked; absent before authentication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor>,
@@ -222,6 +225,7 @@ impl Record {
         Record {
             kind,
             request_id: None,
+            traceparent: None,
             actor: None,
             route: None,
             decision: None,

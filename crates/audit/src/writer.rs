@@ -1,6 +1,7 @@
 //! The thread that writes: takes what has come, writes all of it with one wait for the disk, and tells who waits.
 
 use crate::error::Unwritten;
+use crate::follow::Kept;
 use crate::line;
 use crate::open::{Opened, Settings};
 use crate::record::{Kind, Record};
@@ -13,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// How many records are written at once. More than come while the disk takes others, so that nobody waits for a place
 /// meanwhile.
@@ -109,6 +110,8 @@ pub(crate) struct Writer {
     sinks: Sinks,
     entries: Receiver<Entry>,
     shared: Arc<Shared>,
+    /// Tells followers how far the log is; dropped when nothing more comes.
+    kept: watch::Sender<Kept>,
     batch: Vec<Entry>,
     /// When the batch must be written.
     due: Option<Instant>,
@@ -124,13 +127,15 @@ impl Writer {
         sinks: Sinks,
         entries: Receiver<Entry>,
         shared: Arc<Shared>,
+        kept: watch::Sender<Kept>,
     ) -> Writer {
         // Those that were finished before, too.
         opened.segments.has_finished = true;
         let (batch, due, retry_at, end_at) = (Vec::new(), None, None, None);
-        let mut writer = Writer { opened, sinks, entries, shared, batch, due, retry_at, end_at };
+        let mut writer = Writer { opened, sinks, entries, shared, kept, batch, due, retry_at, end_at };
         let size = writer.opened.segments.chain.tree.size();
         writer.opened.checkpoints.grown(size, Instant::now());
+        writer.publish();
         writer
     }
 
@@ -197,7 +202,7 @@ impl Writer {
 
     /// Writes the batch, and a checkpoint if it is time.
     fn write(&mut self, now: Instant) {
-        let Opened { segments, checkpoints, key, .. } = &mut self.opened;
+        let Opened { segments, key, .. } = &mut self.opened;
         let written = segments.write(self.batch.iter().map(|entry| entry.body.as_slice()), key.verifier());
         if let Err(error) = written {
             self.fail(Unwritten::Failed(Arc::new(error)), now);
@@ -207,6 +212,9 @@ impl Writer {
             self.shared.set_fault(None);
         }
         self.due = None;
+        // Before anybody is told: who is told that a record is kept can follow to it.
+        self.publish();
+        let Opened { segments, checkpoints, .. } = &mut self.opened;
         let size = segments.chain.tree.size();
         // Another segment may have begun before them.
         let seq_first = size - self.batch.len() as u64;
@@ -225,6 +233,16 @@ impl Writer {
         if is_due {
             self.checkpoint();
         }
+    }
+
+    /// Tells followers how far the log is.
+    fn publish(&mut self) {
+        let Opened { segments, checkpoints, .. } = &self.opened;
+        // One that was abandoned keeps its name until the next begins.
+        let segment = segments.active.as_ref().map(|active| active.seq_first);
+        let segment = segment.unwrap_or_else(|| self.kept.borrow().segment);
+        let seq = segments.chain.tree.size();
+        self.kept.send_replace(Kept { seq, segment, checkpoint: checkpoints.newest().cloned() });
     }
 
     /// Adds a record of the log's own.
@@ -250,6 +268,7 @@ impl Writer {
         if checkpoints.write(&segments.chain.tree, key).is_err() {
             self.tell(Kind::CheckpointFailed);
         }
+        self.publish();
     }
 
     /// The last records and a checkpoint over them.

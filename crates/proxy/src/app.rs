@@ -6,6 +6,7 @@ use crate::config::{Config, ConfigError, GateConfig};
 use crate::core::Core;
 use crate::gate::{self, GateStores, Surface};
 use crate::open::Stop;
+use crate::otlp::Collector;
 use crate::policy::Policy;
 use crate::server::{self, Lifetime, Phase};
 use crate::stores::{self, StartError};
@@ -52,6 +53,7 @@ pub struct App {
     admin: TcpListener,
     /// Where clients of Stripe's connect, if they have a listener of their own.
     stripe: Option<TcpListener>,
+    collector: Option<Collector>,
     config_path: Option<PathBuf>,
     env: OwnedEnv,
 }
@@ -93,6 +95,7 @@ impl App {
         };
         let gate = config.gate.as_ref().map(GateStores::open).transpose()?;
         let core = Arc::new(Core::new(policy, (vault, keys), audit, gate));
+        let collector = Collector::open(&config, &core, &*env)?;
         core.rate.restore(&core.keys, SystemTime::now()).map_err(StartError::Store)?;
         let started =
             Record { policy_version: Some(core.policy.load().version.clone()), ..Record::new(Kind::Started) };
@@ -100,7 +103,7 @@ impl App {
             let told = std::io::Error::other("the log says why");
             return Err(StartError::Io(config.audit.path.display().to_string(), "write the audit", told));
         }
-        Ok(App { core, data, admin, stripe, config_path, env })
+        Ok(App { core, data, admin, stripe, collector, config_path, env })
     }
 
     /// Where clients connect.
@@ -134,13 +137,14 @@ impl App {
 
     /// Serves until told to end. Whoever drops the sender of signals lets it serve for ever.
     pub async fn run(self, mut signals: mpsc::Receiver<Signal>) -> Ended {
-        let App { core, data, admin, stripe, config_path, env } = self;
+        let App { core, data, admin, stripe, collector, config_path, env } = self;
         let (phase, phases) = watch::channel(Phase::Serving);
         let (alive, mut all_gone) = mpsc::channel(1);
         let lifetime = Lifetime { phase: phases, alive };
         let admin = tokio::spawn(admin::serve(admin, Arc::clone(&core), lifetime.phase.clone()));
         let watching = tokio::spawn(watch_keys::watch(Arc::clone(&core)));
         let sweeping = tokio::spawn(gate::sweep(Arc::clone(&core)));
+        let sending = collector.map(|collector| tokio::spawn(collector.run(Arc::clone(&core))));
         let stripe = stripe.map(|listener| {
             let lifetime = lifetime.clone();
             tokio::spawn(server::serve(listener, Arc::clone(&core), lifetime, Surface::Stripe))
@@ -186,6 +190,12 @@ impl App {
                 tracing::error!(error = %unwritten, "audit: the last records are not written")
             }
             _ => tracing::error!("audit: it is not known whether the last records are written"),
+        }
+        if let Some(mut sending) = sending
+            && timeout(FAREWELL, &mut sending).await.is_err()
+        {
+            sending.abort();
+            tracing::warn!("collector: the last records are sent after the next start");
         }
         if drained { Ended::Drained } else { Ended::Cut }
     }
@@ -264,6 +274,7 @@ fn check_fixed(now: &Config, next: &Config) -> Result<(), ConfigError> {
         ("limits.memory_bytes", now.limits.memory_bytes == next.limits.memory_bytes),
         ("limits.connections", now.limits.connections == next.limits.connections),
         ("audit", now.audit == next.audit),
+        ("audit.otlp", now.otlp == next.otlp),
         ("gate", now.gate.is_some() == next.gate.is_some()),
         ("gate.approvals", fixed(now, |gate| &gate.approvals) == fixed(next, |gate| &gate.approvals)),
         ("gate.totals", fixed(now, |gate| &gate.totals) == fixed(next, |gate| &gate.totals)),

@@ -8,7 +8,7 @@ mod parts;
 pub use gate::{Approver, GateConfig, Stripe};
 pub use mcp::{McpKind, McpServer};
 pub use parts::{
-    Limits, MediaPolicy, Profile, Restore, Source, Timeouts, Upstream, VaultKeySource, Workflow,
+    Limits, MediaPolicy, OtlpConfig, Profile, Restore, Source, Timeouts, Upstream, VaultKeySource, Workflow,
 };
 
 use file::{Durable, File, TimeoutsSection};
@@ -37,6 +37,8 @@ pub struct Config {
     pub vault_keys: Vec<VaultKeySource>,
     /// The file of records, and what lies beside it.
     pub audit: obelus_audit::Settings,
+    /// Where records are sent as well.
+    pub otlp: Option<OtlpConfig>,
     /// Whether every request waits for its record to outlive a loss of power before it leaves.
     pub durable_decisions: bool,
     /// Providers that may be reached, by name.
@@ -122,7 +124,7 @@ fn read_yaml(text: &str, name: &str) -> Result<File, ConfigError> {
     })
 }
 
-fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, ConfigError> {
+fn check(mut file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, ConfigError> {
     let state_folder = || {
         state_folder(env).ok_or_else(|| {
             ConfigError::new(
@@ -148,6 +150,7 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
         gate::gate(section, folder, admin, &names, |name| place(None, name))
     });
     let records = place(file.audit.path.clone(), "audit.jsonl")?;
+    let otlp = file.audit.otlp.take().map(|section| parts::otlp(section, folder)).transpose()?;
     let audit = parts::audit(file.audit, folder, records, limits.connections)?;
     Ok(Config {
         listen: file.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8787))),
@@ -155,6 +158,7 @@ fn check(file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Config, 
         state: place(file.state, "state.db")?,
         vault_keys,
         audit,
+        otlp,
         durable_decisions,
         upstreams,
         profiles,
@@ -274,6 +278,12 @@ mod tests {
             ("workflows: {a: {requests_per_minute: 0}}", "requests_per_minute"),
             ("workflows: {'a b': {}}", "a b"),
             ("audit: {segment_bytes: 10}", "audit.segment_bytes"),
+            ("audit: {otlp: {url: 'http://logs.example.com'}}", "audit.otlp.url"),
+            ("audit: {otlp: {url: 'https://logs.example.com/x'}}", "audit.otlp.url"),
+            ("audit: {otlp: {url: 'https://logs.example.com', path: logs}}", "audit.otlp.path"),
+            ("audit: {otlp: {url: 'http://127.0.0.1:4318', ca_file: a}}", "audit.otlp.ca_file"),
+            ("audit: {otlp: {url: 'https://logs.example.com', headers: {host: {env: A}}}}", "headers.host"),
+            ("audit: {otlp: {url: 'https://logs.example.com', headers: {a: {}}}}", "audit.otlp.headers.a"),
             ("limits: {body_bytes: 0}", "limits.body_bytes"),
             ("limits: {memory_bytes: 10}", "limits.memory_bytes"),
             ("timeouts: {header_seconds: 0}", "timeouts.header_seconds"),

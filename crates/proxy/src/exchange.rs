@@ -23,6 +23,8 @@ pub(crate) struct Exchange {
     pub(crate) core: Arc<Core>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) request_id: Word,
+    /// Of which trace it is a part.
+    pub(crate) trace: Option<Word>,
     /// Whose form refusals have.
     pub(crate) provider: Provider,
     pub(crate) actor: Option<Actor>,
@@ -42,6 +44,7 @@ impl Exchange {
             core: Arc::clone(core),
             policy: core.policy.load_full(),
             request_id,
+            trace: None,
             provider,
             actor: None,
             route: None,
@@ -126,6 +129,7 @@ impl Exchange {
     fn base(&self, kind: Kind) -> Record {
         Record {
             request_id: Some(self.request_id.clone()),
+            traceparent: self.trace.clone(),
             actor: self.actor.clone(),
             route: self.route.clone(),
             policy_version: Some(self.policy.version.clone()),

@@ -149,7 +149,7 @@ fn accesses(
     stripe: &Stripe,
     env: Env<'_>,
 ) -> Result<HashMap<String, Arc<Access>>, ConfigError> {
-    let trusted = stripe.ca_file.as_ref().map(|path| authorities("stripe", path)).transpose()?;
+    let trusted = stripe.ca_file.as_ref().map(|path| authorities("gate.stripe", path)).transpose()?;
     let client = Client::new(&config.timeouts, trusted)?;
     let mut accesses = HashMap::new();
     for (name, source) in &stripe.keys {

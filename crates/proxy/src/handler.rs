@@ -88,6 +88,7 @@ async fn steps(
     if let Some(fault) = fault.get().filter(|_| head.uri.path() == "*") {
         return Err(Refused::new(fault.status(), Why::Malformed, fault.to_string()).closing());
     }
+    exchange.trace = headers::trace(&head.headers, &exchange.policy.reader);
     let (holder, mut ticket, actor) = authenticate(&exchange.core, &head.headers)?;
     exchange.actor = actor;
     let permit = authorise(exchange, &head, &holder)?;

@@ -4,6 +4,7 @@ use crate::reader::Reader;
 use crate::refused::{Refused, Why};
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
+use obelus_audit::Word;
 use obelus_wire::Route;
 
 /// The request's id, on every answer.
@@ -98,10 +99,8 @@ pub(crate) fn forwarded(client: &HeaderMap, reader: &Reader) -> Result<HeaderMap
         let safe = safe.or(Err(finding(&header::USER_AGENT)))?;
         headers.insert(header::USER_AGENT, safe.unwrap_or_else(|| value.clone()));
     }
-    for value in client.get_all(TRACEPARENT).iter().take(1) {
-        if is_traceparent(value.as_bytes()) {
-            headers.insert(TRACEPARENT, value.clone());
-        }
+    if let Some(value) = traceparent(client, reader) {
+        headers.insert(TRACEPARENT, value.clone());
     }
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
@@ -121,12 +120,26 @@ fn finding(name: &HeaderName) -> Refused {
     Refused::new(400, Why::Header, format!("{name} holds something personal or secret: leave it out"))
 }
 
-/// `00-` 32 digits `-` 16 digits `-` 2 digits, hexadecimal and small.
+/// Of which trace a request is a part, as a word of its records.
+pub(crate) fn trace(client: &HeaderMap, reader: &Reader) -> Option<Word> {
+    traceparent(client, reader)?.to_str().ok().and_then(Word::new)
+}
+
+/// The only `traceparent`, if it has the form of one and its ids could be nothing else.
+fn traceparent<'a>(client: &'a HeaderMap, reader: &Reader) -> Option<&'a HeaderValue> {
+    let value = single(client, &TRACEPARENT).ok()??;
+    (is_traceparent(value.as_bytes()) && is_clean(reader, value)).then_some(value)
+}
+
+/// `00-` 32 digits `-` 16 digits `-` 2 digits, hexadecimal and small, neither id of zeros alone
+/// (<https://www.w3.org/TR/trace-context/#traceparent-header-field-values>).
 fn is_traceparent(value: &[u8]) -> bool {
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let parts: Vec<&[u8]> = value.split(|&byte| byte == b'-').collect();
-    let lens: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-    lens == [2, 32, 16, 2] && parts.iter().all(|part| part.iter().all(is_digit))
+    let [version @ b"00", trace, span, flags] = parts[..] else { return false };
+    let parts = [(version, 2), (trace, 32), (span, 16), (flags, 2)];
+    parts.iter().all(|(part, len)| part.len() == *len && part.iter().all(is_digit))
+        && [trace, span].iter().all(|id| id.iter().any(|digit| *digit != b'0'))
 }
 
 /// The headers of the answer to the client, without those of its body. One in which something is found stays here.
@@ -221,11 +234,23 @@ mod tests {
 
     #[test]
     fn a_traceparent_is_ids_and_nothing_else() {
-        for value in
-            ["", "00-jenny@example.com-00f067aa0ba902b7-01", "00-4242424242424242-00f067aa0ba902b7-01"]
-        {
-            assert!(!is_traceparent(value.as_bytes()), "{value}");
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let good = format!("00-{trace}-00f067aa0ba902b7-01");
+        let told = |value: &str| super::trace(&map(&[("traceparent", value)]), &reader());
+        assert_eq!(told(&good).unwrap().as_str(), good);
+        for value in [
+            "",
+            "00-jenny@example.com-00f067aa0ba902b7-01",
+            "00-4242424242424242-00f067aa0ba902b7-01",
+            &format!("00-{trace}-0000000000000000-01"),
+            &format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+            &format!("ff-{trace}-00f067aa0ba902b7-01"),
+            &format!("00-{trace}-00f067aa0ba902b7-01-x"),
+            &format!("00-{trace}-4242424242424242-01"),
+        ] {
+            assert_eq!(told(value), None, "{value}");
         }
+        assert_eq!(super::trace(&map(&[("traceparent", &good), ("traceparent", &good)]), &reader()), None);
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod memory;
 mod metrics;
 mod notes;
 mod open;
+mod otlp;
 mod policy;
 mod posture;
 mod process;
@@ -57,7 +58,7 @@ mod tests;
 pub use app::{App, Ended, OwnedEnv, Signal};
 pub use config::{
     Approver, Config, ConfigError, DEFAULT, Env, GateConfig, Limits, McpKind, McpServer, MediaPolicy,
-    Profile, Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Workflow, schema,
+    OtlpConfig, Profile, Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Workflow, schema,
 };
 pub use gate::{ApproverToken, approver_token};
 pub use guard::silence_panics;

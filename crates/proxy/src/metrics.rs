@@ -28,6 +28,7 @@ pub(crate) struct Metrics {
     held_bytes: Gauge,
     open_streams: Gauge,
     connections: Gauge,
+    collector_behind: Gauge,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -79,6 +80,7 @@ impl Metrics {
             held_bytes: Gauge::default(),
             open_streams: Gauge::default(),
             connections: Gauge::default(),
+            collector_behind: Gauge::default(),
         };
         metrics.registered()
     }
@@ -108,6 +110,11 @@ impl Metrics {
         );
         to.register("open_streams", "Streamed answers that are open", self.open_streams.clone());
         to.register("connections", "Connections of clients that are open", self.connections.clone());
+        to.register(
+            "collector_behind_records",
+            "Records that the collector of logs has not taken yet",
+            self.collector_behind.clone(),
+        );
         self
     }
 
@@ -165,6 +172,10 @@ impl Metrics {
 
     pub(crate) fn stream_closed(&self) {
         self.open_streams.dec();
+    }
+
+    pub(crate) fn collector_behind(&self, records: u64) {
+        self.collector_behind.set(i64::try_from(records).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn connection_opened(&self) {

@@ -27,6 +27,9 @@ pub(crate) fn notes(core: &Core, config_path: Option<&Path>) -> Vec<String> {
         limits(&config.limits),
         timeouts(&config.timeouts),
     ];
+    if let Some(otlp) = &config.otlp {
+        notes.push(format!("records are sent to {}://{}{}", otlp.api.0, otlp.api.1, otlp.path));
+    }
     for (name, workflow) in &config.workflows {
         notes.push(format!(
             "workflow {name}: upstreams {}, profile {}, {} requests a minute{}",

@@ -97,7 +97,9 @@ impl Policy {
         for (name, upstream) in &config.upstreams {
             let client = match &upstream.ca_file {
                 None => client.clone(),
-                Some(path) => Client::new(&config.timeouts, Some(authorities(name, path)?))?,
+                Some(path) => {
+                    Client::new(&config.timeouts, Some(authorities(&format!("upstreams.{name}"), path)?))?
+                }
             };
             targets.insert(name.as_str(), target(name, upstream, client, env)?);
         }
@@ -224,9 +226,9 @@ fn target(name: &str, upstream: &Upstream, client: Client, env: Env<'_>) -> Resu
 }
 
 /// The authorities in a file of certificates.
-pub(crate) fn authorities(name: &str, path: &Path) -> Result<RootCertStore, ConfigError> {
-    let wrong =
-        |what: String| ConfigError::new(format!("upstreams.{name}.ca_file: {}: {what}", path.display()));
+/// `place` is the section that names the file.
+pub(crate) fn authorities(place: &str, path: &Path) -> Result<RootCertStore, ConfigError> {
+    let wrong = |what: String| ConfigError::new(format!("{place}.ca_file: {}: {what}", path.display()));
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = certificates.map_err(|error| wrong(format!("cannot be read as PEM: {error}")))?;
     let mut authorities = RootCertStore::empty();

@@ -198,6 +198,8 @@ mcp: {notes: {tools: {find: read}, on_change: record, restore_arguments: [{tool:
         {
             assert!(careless.contains(&(id, place.to_owned())), "{id} {place} {careless:?}");
         }
+        let unsent = found("audit: {otlp: {url: 'http://127.0.0.1:9'}}", folder.path(), "");
+        assert!(unsent.contains(&("evidence/collector-behind", "audit.otlp".to_owned())), "{unsent:?}");
         // One sign of a record.
         let text = fs::read_to_string(&config.audit.path).unwrap();
         fs::write(&config.audit.path, text.replacen("segment_started", "segment_starteb", 1)).unwrap();

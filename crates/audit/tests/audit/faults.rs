@@ -141,7 +141,12 @@ fn every_single_step_may_fail() {
         let begun = disk.0.steps.load(Ordering::SeqCst);
         disk.0.fail_at.store(begun + at, Ordering::SeqCst);
         let mut kept = Vec::new();
+        let (mut follower, mut followed) = (log.follow(0), Vec::new());
         for number in 0..6 {
+            // Now and then only: files may begin and end meanwhile.
+            if number % 2 == 0 {
+                followed.extend(follower.read(100, 1 << 20).unwrap());
+            }
             let id = format!("r{number}");
             match log.append_blocking(&record(&id), SystemTime::now()) {
                 Ok(seq) => kept.push((seq, id)),
@@ -154,10 +159,14 @@ fn every_single_step_may_fail() {
             }
         }
         drop(log);
+        followed.extend(follower.read(100, 1 << 20).unwrap());
         worked = usize::from(disk.0.steps.load(Ordering::SeqCst) < begun + at);
         assert_eq!(disk.0.retries.load(Ordering::SeqCst), 0, "no file that has failed is tried again");
         check_right(folder.path());
         let found = records(folder.path());
+        let followed: Vec<serde_json::Value> =
+            followed.iter().map(|line| serde_json::from_str(&line.text).unwrap()).collect();
+        assert_eq!(followed, found, "step {at}: who follows sees what is kept and nothing else");
         for (seq, id) in kept {
             let is_it = |record: &&serde_json::Value| record["request_id"] == id.as_str();
             let there: Vec<_> = found.iter().filter(is_it).map(|record| record["seq"].as_u64()).collect();

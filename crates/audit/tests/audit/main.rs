@@ -4,5 +4,6 @@
 mod crash;
 mod evidence;
 mod faults;
+mod follow;
 mod life;
 mod support;

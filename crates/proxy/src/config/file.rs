@@ -95,11 +95,29 @@ pub(crate) struct AuditSection {
     pub(crate) ship: Option<PathBuf>,
     /// Whether records are written to standard output as well, once they are kept. Default: false.
     pub(crate) stdout: bool,
+    /// A collector of logs to which records are sent as well, once they are kept. Default: none.
+    pub(crate) otlp: Option<OtlpSection>,
     /// Which requests leave only when their record outlives a loss of power: `effects`, those whose answers may turn tokens
     /// into values for tools and the first of each virtual key, or `decisions`, all. Default `effects`.
     pub(crate) durable: Durable,
     /// How long a file becomes before the next begins, in bytes, at least 65536. Default 67108864 (64 MiB).
     pub(crate) segment_bytes: Option<u64>,
+}
+
+/// A collector of logs, which speaks OTLP over HTTP and reads JSON.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OtlpSection {
+    /// Scheme, host and, if need be, port, without a path. `http` is for loopback addresses only.
+    pub(crate) url: String,
+    /// The path that takes logs. Default `/v1/logs`.
+    pub(crate) path: Option<String>,
+    /// Headers that requests have, by name, such as a key of the collector's.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, Source>,
+    /// A file of certificates (PEM): only authorities among them may vouch for the collector. Default: those that browsers
+    /// trust.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// Which requests wait for their record.

@@ -1,13 +1,13 @@
 //! The sections of the configuration, checked one by one.
 
 use super::file::{
-    AuditSection, LevelName, LimitsSection, Media, ProfileSection, ProviderName, Source as SourceSection,
-    Strictness, TransformName, UpstreamSection, VaultKeySection, WorkflowSection,
+    AuditSection, LevelName, LimitsSection, Media, OtlpSection, ProfileSection, ProviderName,
+    Source as SourceSection, Strictness, TransformName, UpstreamSection, VaultKeySection, WorkflowSection,
 };
 use super::{ConfigError, DEFAULT, provider_name};
 use hyper::Uri;
-use hyper::header::HeaderName;
-use hyper::http::uri::{Authority, Scheme};
+use hyper::header::{self, HeaderName};
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use obelus::{Level, Transform};
 use obelus_wire::{Provider, Route};
 use std::collections::BTreeMap;
@@ -179,6 +179,55 @@ pub(super) fn audit(
     settings.places += 2 * connections;
     Ok(settings)
 }
+
+/// A collector of logs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OtlpConfig {
+    /// Scheme and host.
+    pub api: (Scheme, Authority),
+    /// The path that takes logs.
+    pub path: String,
+    /// Where the values of headers are.
+    pub headers: Vec<(HeaderName, Source)>,
+    /// The only authorities that may vouch for it.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The collector that records are sent to.
+pub(super) fn otlp(section: OtlpSection, folder: &Path) -> Result<OtlpConfig, ConfigError> {
+    let at = |key: &str, what: &str| ConfigError::at(&format!("audit.otlp.{key}"), what);
+    let api = origin(&section.url).map_err(|message| at("url", message))?;
+    if section.ca_file.is_some() && api.0 != Scheme::HTTPS {
+        return Err(at("ca_file", "only https:// has certificates"));
+    }
+    let path = section.path.unwrap_or_else(|| "/v1/logs".to_owned());
+    if !path.starts_with('/') || path.parse::<PathAndQuery>().is_err() || path.contains('#') {
+        return Err(at("path", "write the path that takes logs, such as /v1/logs"));
+    }
+    let mut headers = Vec::new();
+    for (name, value) in &section.headers {
+        let place = format!("audit.otlp.headers.{name}");
+        let Ok(header) = name.parse::<HeaderName>() else {
+            return Err(ConfigError::at(&place, "this is no name of a header"));
+        };
+        if TRANSPORT.contains(&header) {
+            return Err(ConfigError::at(&place, "this header is the sidecar's own to set: leave it out"));
+        }
+        headers.push((header, source(value, &place, folder)?));
+    }
+    Ok(OtlpConfig { api, path, headers, ca_file: section.ca_file.map(|path| folder.join(path)) })
+}
+
+/// Headers that say how a request is framed and read.
+const TRANSPORT: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::HOST,
+    header::TE,
+    header::TRANSFER_ENCODING,
+];
 
 /// The keys of the vault, the newest first. `made` is the place of the key if the file names none.
 pub(super) fn vault_keys(

@@ -71,6 +71,8 @@ pub(super) struct Exchange {
     pub(super) core: Arc<Core>,
     pub(super) policy: Arc<Policy>,
     pub(super) request_id: Word,
+    /// Of which trace it is a part.
+    trace: Option<Word>,
     pub(super) actor: Option<Actor>,
     pub(super) call: CallRecord,
     pub(super) objects: Vec<Word>,
@@ -83,6 +85,7 @@ impl Exchange {
     pub(super) fn record(&self, kind: Kind) -> Record {
         Record {
             request_id: Some(self.request_id.clone()),
+            traceparent: self.trace.clone(),
             actor: self.actor.clone(),
             route: Some(obelus_audit::Route { upstream: Word::new("stripe"), name: ROUTE, model: None }),
             call: Some(Box::new(self.call.clone())),
@@ -177,6 +180,7 @@ pub(crate) async fn handle(
             policy: core.policy.load_full(),
             core: Arc::clone(&core),
             request_id,
+            trace: None,
             actor: None,
             call: CallRecord::default(),
             objects: Vec::new(),
@@ -251,6 +255,7 @@ async fn admit(
     if let Some(fault) = fault.get().filter(|_| head.uri.path() == "*") {
         return Err(Refused::new(fault.status(), Why::Malformed, fault.to_string()).closing());
     }
+    exchange.trace = headers::trace(&head.headers, &exchange.policy.reader);
     let core = Arc::clone(&exchange.core);
     let (holder, ticket, actor) = authenticate(&exchange.core, &head.headers)?;
     exchange.actor = actor;

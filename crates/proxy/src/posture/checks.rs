@@ -447,6 +447,16 @@ pub const CHECKS: &[Check] = &[
         ],
     ),
     check(
+        "evidence/collector-behind",
+        Evidence,
+        Warning,
+        [
+            "The collector of logs has not taken the last records",
+            "They are in one place only, and whoever watches the collector does not see them",
+            "Look whether the collector can be reached; the sidecar's log says why not",
+        ],
+    ),
+    check(
         "evidence/key-beside",
         Evidence,
         Warning,

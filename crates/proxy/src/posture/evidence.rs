@@ -1,13 +1,14 @@
 //! Records.
 
 use super::Review;
+use crate::otlp::Sent;
 use crate::stores::StartError;
 use obelus_audit::{Files, Note, Utc};
 use serde::Deserialize;
 use std::fs;
 use std::time::Duration;
 
-/// How many records the copies of checkpoints may be behind: one checkpoint.
+/// How many records the copies of checkpoints may be behind, and a collector: one checkpoint.
 const BEHIND_MAX: u64 = 1000;
 /// How far the newest record may be ahead of the clock.
 const AHEAD_MAX: Duration = Duration::from_secs(60);
@@ -21,8 +22,8 @@ struct Reconciled {
     verdict: String,
 }
 
-/// Whether copies of checkpoints lack what they should cover: one is due after ten seconds, however few records there
-/// are.
+/// Whether copies of checkpoints, or a collector, lack what they should have: something is due after seconds, however
+/// few records there are.
 fn is_behind(records: u64, covered: u64, is_without: bool) -> bool {
     let behind = records.saturating_sub(covered);
     behind > BEHIND_MAX || is_without && behind > 0
@@ -71,6 +72,13 @@ impl Review<'_> {
         } else if audit.copies.is_some() && is_behind(report.seq_last, report.covered, copies.is_empty()) {
             let seen = format!("{} of {} records are covered", report.covered, report.seq_last);
             self.note("evidence/copies-behind", "audit.checkpoints", seen);
+        }
+        if self.config.otlp.is_some() {
+            let sent = Sent::read(audit.sent_path(), &origin)?.seq();
+            if is_behind(report.seq_last, sent, sent == 0) {
+                let seen = format!("{sent} of {} records were taken", report.seq_last);
+                self.note("evidence/collector-behind", "audit.otlp", seen);
+            }
         }
         self.times(&files)?;
         self.reconciled();

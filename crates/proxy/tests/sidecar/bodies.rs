@@ -41,7 +41,9 @@ fn request(sidecar: &Sidecar, coding: &str, body: &[u8]) -> Vec<u8> {
 async fn values_become_tokens_on_the_way_and_values_again_on_the_way_back() {
     let upstream = Upstream::echo().await;
     let sidecar = Sidecar::start(upstream.address, "").await;
-    let reply = sidecar.send(&sidecar.chat("write to jenny@example.com", "")).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let traced = format!("traceparent: {trace}\r\n");
+    let reply = sidecar.send(&sidecar.chat("write to jenny@example.com", &traced)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert!(reply.body.contains("write to jenny@example.com"), "{reply:?}");
     let seen = content(&upstream.seen().concat());
@@ -52,6 +54,7 @@ async fn values_become_tokens_on_the_way_and_values_again_on_the_way_back() {
     assert_eq!((&request["decision"], &request["redactions"]["email"]), (&"allow".into(), &1.into()));
     assert_eq!(request["route"]["model"], "gpt-4o");
     assert_eq!(request["request_id"], record["request_id"]);
+    assert_eq!((&request["traceparent"], &record["traceparent"]), (&trace.into(), &trace.into()));
 }
 
 #[tokio::test]

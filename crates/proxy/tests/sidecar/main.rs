@@ -2,6 +2,8 @@
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod bodies;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod collector;
 mod framing;
 mod gate;
 mod heads;
