@@ -1,11 +1,16 @@
 //! What a record says of a call that the gate judged.
 
 use crate::record::Word;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use std::fmt;
 
 /// Bytes of arguments that are kept.
 const ARGUMENTS_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes of a sealed call that are kept.
+const SEALED_BYTES_MAX: usize = 256 << 10;
 
 /// A call that the gate judged. What is absent is left out.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -49,6 +54,37 @@ pub struct Call {
     /// The key under which it was sent, if one went with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Word>,
+    /// The call as it left, which a key opens for as long as it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedCall>,
+}
+
+/// A call as it left, sealed under a key that is kept elsewhere and can be erased.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum SealedCall {
+    /// It is here.
+    Kept {
+        /// The number of the key.
+        key: Word,
+        /// What is sealed, in base 64.
+        data: String,
+    },
+    /// It was too long, and only how long it was is kept.
+    Omitted {
+        /// In bytes.
+        omitted_bytes: usize,
+    },
+}
+
+impl SealedCall {
+    /// What was sealed under the key of that number.
+    pub fn new(key: &[u8], sealed: &[u8]) -> SealedCall {
+        if sealed.len() > SEALED_BYTES_MAX {
+            return SealedCall::Omitted { omitted_bytes: sealed.len() };
+        }
+        SealedCall::Kept { key: Word::hex(key), data: STANDARD.encode(sealed) }
+    }
 }
 
 /// Arguments of a call as the engine let them out. That they are redacted is for whoever makes this to see to.
@@ -92,6 +128,14 @@ mod tests {
             "livemode": false});
         assert_eq!(serde_json::to_value(&record).unwrap(), wanted);
         assert_eq!(serde_json::to_value(Record::new(Kind::Started)).unwrap(), json!({"kind": "started"}));
+    }
+
+    #[test]
+    fn what_is_sealed_names_its_key_and_what_is_too_long_says_so() {
+        let kept = serde_json::to_value(SealedCall::new(&[0xab; 16], b"sealed")).unwrap();
+        assert_eq!(kept, json!({"key": "ab".repeat(16), "data": "c2VhbGVk"}));
+        let long = SealedCall::new(&[0xab; 16], &vec![0; SEALED_BYTES_MAX + 1]);
+        assert_eq!(serde_json::to_value(long).unwrap(), json!({"omitted_bytes": SEALED_BYTES_MAX + 1}));
     }
 
     #[test]

@@ -36,7 +36,7 @@ mod tree;
 mod verify;
 mod writer;
 
-pub use call::{Arguments, Call};
+pub use call::{Arguments, Call, SealedCall};
 pub use checkpoint::Checkpoint;
 pub use disk::{Disk, DiskFile, FileSystem};
 pub use error::{Error, Unwritten};

@@ -62,6 +62,10 @@ pub enum Kind {
     ApprovalDecided,
     /// A virtual key stood in a request and was revoked.
     KeyExposed,
+    /// Somebody erases the key of a subject: what was sealed under it can be read no more.
+    SubjectErased,
+    /// Somebody is shown what is sealed in the record of a call.
+    Unsealed,
     /// The process began to serve.
     Started,
     /// The process ended as it was told.

@@ -63,13 +63,13 @@ pub(crate) fn run(command: &ApprovalsCommand) -> Result<Outcome, Failure> {
 }
 
 /// Where people decide, and as whom.
-struct Desk {
+pub(crate) struct Desk {
     address: SocketAddr,
     token: String,
 }
 
 impl Desk {
-    fn of(args: &DeskArgs) -> Result<Desk, Failure> {
+    pub(crate) fn of(args: &DeskArgs) -> Result<Desk, Failure> {
         let address = match args.admin {
             Some(address) => address,
             None => {
@@ -109,7 +109,7 @@ impl Desk {
     }
 
     /// Asks the sidecar. Its own words say what is wrong.
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let address = self.address;
         let body = body.map(Value::to_string).unwrap_or_default();
         let failed = |error| {

@@ -414,6 +414,31 @@ pub(crate) enum AuditCommand {
     Reconcile(ReconcileArgs),
     /// Sign with a new key from now on and write the public key to standard output; the sidecar must not be running
     RotateKey(ConfigArgs),
+    /// Write the call that a record holds sealed, as it left, as JSON; the sidecar records who asks
+    Unseal(UnsealArgs),
+    /// Erase the keys of a customer: what records hold sealed under them can be read no more, and the chain still holds
+    Erase(EraseArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UnsealArgs {
+    /// A file of records, or a folder of which every file that ends in .jsonl is one
+    #[arg(value_name = "DIR|FILE", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The number of the record
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) seq: u64,
+    #[command(flatten)]
+    pub(crate) desk: DeskArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EraseArgs {
+    /// The id of the customer (cus_…), or of what a call named where no customer was known
+    #[arg(long, value_name = "ID")]
+    pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) desk: DeskArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ use crate::input::display_name;
 use crate::manual::write_out;
 use crate::reconcile;
 use crate::report::{self, Progress};
+use crate::subjects;
 use crate::timeline;
 use indicatif::HumanBytes;
 use obelus_audit::{Checkpoint, Fault, Files, Note, Report, VerifierKey};
@@ -21,6 +22,8 @@ pub(crate) fn run(command: &AuditCommand) -> Result<Outcome, Failure> {
         AuditCommand::Show(args) => timeline::run(args),
         AuditCommand::Reconcile(args) => reconcile::run(args),
         AuditCommand::RotateKey(args) => rotate_key(args),
+        AuditCommand::Unseal(args) => subjects::unseal(args),
+        AuditCommand::Erase(args) => subjects::erase(args),
     }
 }
 

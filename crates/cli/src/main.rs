@@ -27,6 +27,7 @@ mod reconcile;
 mod sarif;
 mod serve;
 mod shown;
+mod subjects;
 mod timeline;
 
 mod choice;

@@ -57,6 +57,7 @@ mod gate_file;
 mod operation;
 mod policy;
 mod rest;
+mod subjects;
 mod tool;
 mod totals;
 mod visible;
@@ -78,6 +79,7 @@ pub use policy::{
     Because, Caller, Decision, Judged, Lint, LintKind, Outcome, PRESET, Policy, PolicyError, PolicyFile, Rule,
 };
 pub use rest::{Body, RestCall};
+pub use subjects::{Sealed, SubjectError, Subjects};
 pub use tool::{Servers, ServersError, ToolCall};
 pub use totals::{MemoryTotals, Reservation, SqliteTotals, Sum, Sums, Today, Totals, TotalsError};
 pub use visible::visible;

@@ -1,4 +1,4 @@
-//! Health and metrics, on a listener of their own, and the approvals of the gate. Nothing else of any request is told
+//! Health and metrics, on a listener of their own, and the approvals of the gate and keys of its subjects. Nothing else of any request is told
 //! here.
 
 use crate::core::Core;
@@ -55,10 +55,15 @@ async fn connection(stream: TcpStream, core: Arc<Core>) {
         let core = Arc::clone(&core);
         async move {
             let path = request.uri().path();
-            let is_approvals = path == "/approvals" || path.starts_with("/approvals/");
-            Ok::<_, Infallible>(match is_approvals {
-                true => gate::approvals(request, &core).await,
-                false => answer(&request, &core).await,
+            let is_under = |room: &str| {
+                path.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            Ok::<_, Infallible>(if is_under("/approvals") {
+                gate::approvals(request, &core).await
+            } else if is_under("/subjects") {
+                gate::subjects(request, &core).await
+            } else {
+                answer(&request, &core).await
             })
         }
     });

@@ -278,6 +278,7 @@ fn check_fixed(now: &Config, next: &Config) -> Result<(), ConfigError> {
         ("gate", now.gate.is_some() == next.gate.is_some()),
         ("gate.approvals", fixed(now, |gate| &gate.approvals) == fixed(next, |gate| &gate.approvals)),
         ("gate.totals", fixed(now, |gate| &gate.totals) == fixed(next, |gate| &gate.totals)),
+        ("gate.subjects", fixed(now, |gate| &gate.subjects) == fixed(next, |gate| &gate.subjects)),
         ("gate.key_file", fixed(now, |gate| &gate.key_file) == fixed(next, |gate| &gate.key_file)),
         ("gate.stripe.listen", stripe_listen(now) == stripe_listen(next)),
     ];

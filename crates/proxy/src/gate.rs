@@ -11,12 +11,14 @@ mod judge;
 mod page;
 mod reply;
 mod session;
+mod subjects;
 mod summary;
 mod sweep;
 mod token;
 
 pub(crate) use desk::answer as approvals;
 pub(crate) use handler::{Surface, handle};
+pub(crate) use subjects::answer as subjects;
 pub(crate) use sweep::sweep;
 pub use token::{ApproverToken, approver_token};
 
@@ -28,7 +30,7 @@ use crate::stores::{StartError, make_folder};
 use crate::upstream::Client;
 use hyper::header::HeaderValue;
 use obelus_audit::Word;
-use obelus_gate::{Approvals, Catalogue, PolicyFile, SealKey, Servers, SqliteTotals};
+use obelus_gate::{Approvals, Catalogue, PolicyFile, SealKey, Servers, SqliteTotals, Subjects};
 use obelus_vault::VaultKey;
 use obelus_wire::Documents;
 use std::collections::HashMap;
@@ -70,6 +72,8 @@ pub(crate) struct Access {
 pub(crate) struct GateStores {
     pub(crate) approvals: Approvals,
     pub(crate) totals: SqliteTotals,
+    /// Keys under which records hold calls as they left, if they do.
+    pub(crate) subjects: Option<Subjects>,
     pub(crate) sessions: Sessions,
 }
 
@@ -194,15 +198,22 @@ fn accesses(
 impl GateStores {
     /// Opens both files and reads the key, making what is not there.
     pub(crate) fn open(config: &GateConfig) -> Result<GateStores, StartError> {
-        for path in [&config.approvals, &config.totals, &config.key_file] {
+        for path in [&config.approvals, &config.totals, &config.key_file].into_iter().chain(&config.subjects)
+        {
             make_folder(path)?;
         }
         let fault = |error: String| StartError::Config(ConfigError::new(error));
         let key = VaultKey::from_file("approvals", &config.key_file)
             .map_err(|error| fault(format!("gate.key_file: {error}")))?;
-        let key = SealKey::new(key.derived("approvals"));
+        let seals = |purpose: &str| SealKey::new(key.derived(purpose));
+        let subjects = config.subjects.as_ref().map(|path| {
+            Subjects::open(path, seals("subjects"), key.derived("names of subjects"))
+                .map_err(|error| fault(format!("gate.subjects: {error}")))
+        });
         Ok(GateStores {
-            approvals: Approvals::open(&config.approvals, key).map_err(|error| fault(error.to_string()))?,
+            approvals: Approvals::open(&config.approvals, seals("approvals"))
+                .map_err(|error| fault(error.to_string()))?,
+            subjects: subjects.transpose()?,
             totals: SqliteTotals::open(&config.totals).map_err(|error| fault(error.to_string()))?,
             sessions: Sessions::default(),
         })

@@ -1,6 +1,6 @@
 //! The sidecar and its keys, as they are run.
 
-use crate::support::{folder, obelus, run};
+use crate::support::{folder, json_lines, obelus, run};
 use obelus_proxy::Config;
 use serde_json::Value;
 use std::fs;
@@ -225,7 +225,7 @@ fn calls_that_wait_are_decided_by_the_program_and_outlive_a_killed_sidecar() {
     let text = format!(
         "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstate: state.db\nvault_key: {{file: vault.key}}\n\
          audit: {{path: audit.jsonl}}\ngate:\n  approvals: approvals.db\n  totals: totals.db\n  key_file: approvals.key\n  \
-         approvers: {{{alice}, {bob}}}\n  stripe: {{url: 'http://127.0.0.1:9', keys: {{default: {{file: stripe.key}}}}}}\n"
+         subjects: subjects.db\n  approvers: {{{alice}, {bob}}}\n  stripe: {{url: 'http://127.0.0.1:9', keys: {{default: {{file: stripe.key}}}}}}\n"
     );
     fs::write(folder.join("obelus.yaml"), text).unwrap();
     let serve = || Serving::start(obelus(folder, &["serve", "-c", "obelus.yaml"]));
@@ -240,12 +240,15 @@ fn calls_that_wait_are_decided_by_the_program_and_outlive_a_killed_sidecar() {
     let mut serving = serve();
     let asked = serving.ask(&request);
     assert!(asked.starts_with("HTTP/1.1 202 "), "{asked}");
-    let decide = |serving: &Serving, args: &[&str], token: &str| {
+    let tell = |serving: &Serving, args: &[&str], token: &str| {
         let admin = serving.notes.last().unwrap()["admin"].as_str().unwrap();
-        let mut command = obelus(folder, &[&["approvals"], args, &["--admin", admin]].concat());
+        let mut command = obelus(folder, &[args, &["--admin", admin]].concat());
         let output = command.env("OBELUS_APPROVER_TOKEN", token).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let decide = |serving: &Serving, args: &[&str], token: &str| {
+        tell(serving, &[&["approvals"], args].concat(), token)
     };
     let (code, listed, _) = decide(&serving, &["list"], &token);
     let id = listed.split(' ').next().unwrap().to_owned();
@@ -269,6 +272,22 @@ fn calls_that_wait_are_decided_by_the_program_and_outlive_a_killed_sidecar() {
     let (_, listed, _) = decide(&serving, &["list", "--json"], &token);
     let approval: Value = serde_json::from_str(listed.trim_end()).unwrap();
     assert_eq!((&approval["state"], &approval["attempts"]), (&"approved".into(), &0.into()));
+    // What was to leave stands sealed in its record, until its key is erased.
+    let records = json_lines(&fs::read_to_string(folder.join("audit.jsonl")).unwrap());
+    let sealed = records.iter().find(|record| record["sealed"].is_object()).unwrap();
+    let seq = sealed["seq"].to_string();
+    let unseal = ["audit", "unseal", "audit.jsonl", "--seq", &seq];
+    let (code, shown, error) = tell(&serving, &unseal, &token);
+    let shown: Value = serde_json::from_str(&shown).unwrap_or_default();
+    assert_eq!((code, &shown["body"]), (Some(0), &body.into()), "{error}");
+    let (code, _, error) = tell(&serving, &["audit", "unseal", "audit.jsonl", "--seq", "1"], &token);
+    assert!(code == Some(1) && error.contains("record 1: it holds nothing sealed"), "{error}");
+    let erase = ["audit", "erase", "--subject", "ch_1"];
+    let (code, said, error) = tell(&serving, &erase, &token);
+    assert!(code == Some(0) && said.contains("ch_1: the key is erased"), "{said} {error}");
+    assert!(tell(&serving, &erase, &token).1.contains("there was no key"));
+    let (code, _, error) = tell(&serving, &unseal, &token);
+    assert!(code == Some(1) && error.contains("its key was erased"), "{error}");
     assert_eq!(decide(&serving, &["deny", &id], &token).0, Some(0));
     assert!(serving.ask(&request).starts_with("HTTP/1.1 403 "));
     assert_eq!(decide(&serving, &["list"], &token).1, "");

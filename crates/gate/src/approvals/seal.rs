@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// Bytes of a nonce, which stands before what is sealed.
 const NONCE_BYTES: usize = 12;
 
-/// The key of the file of approvals. Erased when it is dropped, never shown.
+/// A key that seals. Erased when it is dropped, never shown.
 pub struct SealKey(Zeroizing<[u8; 32]>);
 
 impl fmt::Debug for SealKey {
@@ -25,7 +25,7 @@ impl SealKey {
     }
 
     /// Seals something for a place.
-    pub(super) fn seal(&self, place: &[u8], clear: &[u8]) -> Result<Vec<u8>, ApprovalError> {
+    pub(crate) fn seal(&self, place: &[u8], clear: &[u8]) -> Result<Vec<u8>, ApprovalError> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).or(Err(ApprovalError::Random))?;
         let mut text = Zeroizing::new(clear.to_vec());
@@ -37,7 +37,7 @@ impl SealKey {
     }
 
     /// What was sealed for that place.
-    pub(super) fn unseal(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, ApprovalError> {
+    pub(crate) fn unseal(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, ApprovalError> {
         let (nonce, text) = sealed.split_at_checked(NONCE_BYTES).ok_or(ApprovalError::Damaged)?;
         let mut text = Zeroizing::new(text.to_vec());
         let cipher = Aes256GcmSiv::new((&*self.0).into());

@@ -309,6 +309,9 @@ pub(crate) struct GateSection {
     /// The file of the key that seals calls that wait, 64 hexadecimal digits, made at the first start. Default
     /// `approvals.key` in the folder of state.
     pub(crate) key_file: Option<PathBuf>,
+    /// The SQLite file of keys, one for each customer, under which records hold calls as they left. Default: none, then
+    /// records hold them redacted alone.
+    pub(crate) subjects: Option<PathBuf>,
     /// How long a call waits before it is denied, in seconds. Default 600.
     pub(crate) approval_seconds: Option<u64>,
     /// How long the bytes of calls that waited, and of their answers, are kept after their end, in hours. Default 24.

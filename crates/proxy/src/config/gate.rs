@@ -28,6 +28,8 @@ pub struct GateConfig {
     pub totals: PathBuf,
     /// The file of the key that seals calls that wait.
     pub key_file: PathBuf,
+    /// The SQLite file of keys under which records hold calls as they left, if they do.
+    pub subjects: Option<PathBuf>,
     /// How long a call waits.
     pub approval: Duration,
     /// How long bytes of calls and answers are kept.
@@ -113,6 +115,7 @@ pub(super) fn gate(
         approvals: place(section.approvals, "approvals.db")?,
         totals: place(section.totals, "totals.db")?,
         key_file: place(section.key_file, "approvals.key")?,
+        subjects: section.subjects.map(|path| folder.join(path)),
         approval: Duration::from_secs(approval_seconds),
         retention: Duration::from_secs(retention_hours * 3600),
         two_approvers_above,

@@ -43,6 +43,11 @@ pub(crate) async fn answer(request: Request<Incoming>, core: &Arc<Core>) -> Resp
         Ok(()) => decided(request, core).await,
         Err(refusal) => Err(refusal),
     };
+    told(decided)
+}
+
+/// The answer to somebody who decides.
+pub(super) fn told(decided: Result<Value, Refusal>) -> Response<Full<Bytes>> {
     let (status, body) = match decided {
         Ok(body) => (StatusCode::OK, body),
         Err((status, message)) => (status, json!({ "error": message })),
@@ -90,7 +95,7 @@ async fn decided(request: Request<Incoming>, core: &Arc<Core>) -> Result<Value, 
 
 /// A page of another site must not speak here, by whatever name it has found the way: the request must be for an address
 /// of this machine, and come from no other origin.
-fn check_place(request: &Request<Incoming>) -> Result<(), Refusal> {
+pub(super) fn check_place(request: &Request<Incoming>) -> Result<(), Refusal> {
     let refuse = |what: &str| Err((StatusCode::FORBIDDEN, what.to_owned()));
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = match (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) {
@@ -112,7 +117,7 @@ fn check_place(request: &Request<Incoming>) -> Result<(), Refusal> {
 }
 
 /// Who decides. What is compared are hashes, of which the order says nothing of the token.
-fn approver(request: &Request<Incoming>, gate: &Gate) -> Result<String, Refusal> {
+pub(super) fn approver(request: &Request<Incoming>, gate: &Gate) -> Result<String, Refusal> {
     let mut presented = request.headers().get_all(AUTHORIZATION).iter();
     let token = match (presented.next(), presented.next()) {
         (Some(value), None) => value.as_bytes().strip_prefix(b"Bearer ").unwrap_or_default(),
@@ -127,15 +132,22 @@ fn approver(request: &Request<Incoming>, gate: &Gate) -> Result<String, Refusal>
 }
 
 async fn said(request: Request<Incoming>) -> Result<Digest, Refusal> {
-    let malformed = || {
-        let message = "the body is not {\"digest\": …}: send the digest of what was looked at";
-        (StatusCode::BAD_REQUEST, message.to_owned())
-    };
-    let reading = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
+    let message = "the body is not {\"digest\": …}: send the digest of what was looked at";
+    let said: Said = body(request, BODY_BYTES_MAX, message).await?;
+    Digest::parse(&said.digest).ok_or_else(|| (StatusCode::BAD_REQUEST, message.to_owned()))
+}
+
+/// The body of a request, which `message` describes.
+pub(super) async fn body<T: serde::de::DeserializeOwned>(
+    request: Request<Incoming>,
+    bytes_max: usize,
+    message: &str,
+) -> Result<T, Refusal> {
+    let malformed = || (StatusCode::BAD_REQUEST, message.to_owned());
+    let reading = Limited::new(request.into_body(), bytes_max).collect();
     let read = tokio::time::timeout(Duration::from_secs(5), reading).await;
     let body = read.map_err(|_slow| malformed())?.map_err(|_broken| malformed())?.to_bytes();
-    let said: Said = serde_json::from_slice(&body).map_err(|_error| malformed())?;
-    Digest::parse(&said.digest).ok_or_else(malformed)
+    serde_json::from_slice(&body).map_err(|_error| malformed())
 }
 
 /// Somebody decides. What cannot be recorded is not decided: it is recorded first that somebody does.

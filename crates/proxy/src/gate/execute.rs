@@ -21,7 +21,7 @@ use hyper::header::{
 };
 use hyper::{Method, Response};
 use obelus::Category;
-use obelus_audit::{Coverage, Kind, Outcome, Place, Word};
+use obelus_audit::{Coverage, Kind, Outcome, Place, SealedCall, Word};
 use obelus_gate::{Approval, ApprovalError, Currency, Found, Operation, Permit, Recorded, State, Totals};
 use obelus_vault::{Holder, Scope};
 use serde_json::Value;
@@ -122,11 +122,65 @@ impl Job {
             self.idempotency_key.get_or_insert_with(own).clone()
         });
         self.exchange.call.idempotency_key = Word::new(&key);
-        if let Err(refused) = self.exchange.allow_mutation().await {
+        let allowed = match self.sealed().await {
+            Ok(sealed) => {
+                self.exchange.call.sealed = sealed;
+                self.exchange.allow_mutation().await
+            }
+            Err(refused) => Err(refused),
+        };
+        // Once is enough: the record of what came of it need not hold it again.
+        self.exchange.call.sealed = None;
+        if let Err(refused) = allowed {
             self.take_back(permit).await;
             return Err(refused);
         }
         Ok(permit)
+    }
+
+    /// The call as it will leave, under the key of whom it is about, if records are to hold it.
+    async fn sealed(&self) -> Result<Option<SealedCall>, Refused> {
+        if self.stores.subjects.is_none() {
+            return Ok(None);
+        }
+        let (stores, subject) = (Arc::clone(&self.stores), self.subject());
+        let (place, payload) = (self.exchange.request_id.clone(), self.incoming.to_payload());
+        let sealed = work(usize::MAX, move || {
+            let subjects = stores.subjects.as_ref()?;
+            Some(subjects.seal(&subject, place.as_str().as_bytes(), &payload))
+        });
+        match sealed.await.map_err(Refused::from)? {
+            None => Ok(None),
+            Some(Ok(sealed)) => Ok(Some(SealedCall::new(&sealed.key, &sealed.sealed))),
+            Some(Err(error)) => {
+                tracing::error!(%error, "gate.subjects");
+                let message = "the call cannot be sealed for its record, so it is not forwarded: try again";
+                Err(Refused::new(503, Why::Audit, message).retry_after(1))
+            }
+        }
+    }
+
+    /// Whom the call is about: a customer, or else what it names, or else what it will make.
+    fn subject(&self) -> String {
+        let operation = &self.operation;
+        let named = operation.customer.as_ref().or(operation.objects.first());
+        named.cloned().unwrap_or_else(|| format!("call:{}", self.exchange.request_id))
+    }
+
+    /// A call that named nobody was about what it has made.
+    async fn name_subject(&self, recorded: &Recorded) {
+        let subject = self.subject();
+        if self.stores.subjects.is_none() || !subject.starts_with("call:") || recorded.status >= 400 {
+            return;
+        }
+        let made: Value = serde_json::from_slice(&recorded.body).unwrap_or_default();
+        let Some(made) = made["customer"].as_str().or(made["id"].as_str()).map(str::to_owned) else { return };
+        let stores = Arc::clone(&self.stores);
+        let named =
+            work(usize::MAX, move || stores.subjects.as_ref().map(|keys| keys.rename(&subject, &made)));
+        if !matches!(named.await, Ok(None | Some(Ok(())))) {
+            tracing::error!(request_id = %self.exchange.request_id, "gate.subjects: whom the call was about is not noted");
+        }
     }
 
     /// Uses the approval up, if the call may still leave by the rules and totals of now.
@@ -287,6 +341,7 @@ impl Job {
         let (outcome, told) = match ended {
             Ended::Answered(recorded) => {
                 self.keep(permit, Some(recorded.clone())).await;
+                self.name_subject(&recorded).await;
                 let outcome = if recorded.status < 400 { Outcome::Completed } else { Outcome::Failed };
                 (outcome, Ok(recorded))
             }

@@ -2,6 +2,8 @@
 
 use super::form::{encode, pairs, path};
 use crate::refused::{Refused, Why};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use obelus::token;
 use obelus_gate::{Body, Catalogue, Connection, Denied, Operation, RestCall};
 use obelus_vault::Scope;
@@ -54,6 +56,16 @@ impl Incoming {
         let (head, body) = payload.split_at(end);
         let incoming: Incoming = serde_json::from_slice(head).ok()?;
         Some(Incoming { body: body.get(1..)?.to_vec(), ..incoming })
+    }
+
+    /// All of it, for whoever may see it.
+    pub(super) fn shown(&self) -> Value {
+        let mut shown = serde_json::to_value(self).unwrap_or_default();
+        shown["body"] = match std::str::from_utf8(&self.body) {
+            Ok(text) => text.into(),
+            Err(_) => json!({"base64": STANDARD.encode(&self.body)}),
+        };
+        shown
     }
 
     /// What it means.

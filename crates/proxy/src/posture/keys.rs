@@ -74,6 +74,9 @@ impl Review<'_> {
             return Ok(Vec::new());
         };
         self.permissions("gate.key_file", &gate.key_file);
+        if let Some(subjects) = &gate.subjects {
+            self.permissions("gate.subjects", subjects);
+        }
         let Some(stripe) = &gate.stripe else {
             self.note("credentials/none", "gate", "the gate has no section `stripe`");
             return Ok(Vec::new());

@@ -526,3 +526,74 @@ async fn people_decide_in_a_browser_and_no_other_page_does() {
     assert_eq!(sidecar.send(&request).await.status, 200);
     assert_eq!(changes(&stripe).len(), 1);
 }
+
+/// What the record of an intent holds sealed, as the admin listener is asked about it.
+async fn sealed(sidecar: &Sidecar, operation: &str) -> Value {
+    let is_it = |record: &Value| record["operation"] == operation && record["sealed"].is_object();
+    let record = sidecar.record(is_it).await;
+    assert_eq!((&record["kind"], &record["decision"]), (&"call".into(), &"allow".into()));
+    serde_json::json!({
+        "request_id": record["request_id"], "key": record["sealed"]["key"], "data": record["sealed"]["data"],
+    })
+}
+
+#[tokio::test]
+async fn what_left_can_be_read_from_its_record_until_the_key_of_its_subject_is_erased() {
+    let stripe = stripe().await;
+    let sidecar = start(&stripe, "  subjects: subjects.db\n", "").await;
+    let create = "email=jenny%40example.com&description=first+order";
+    assert_eq!(sidecar.send(&form(&sidecar, "/stripe/v1/customers", create)).await.status, 200);
+    let id = waiting(&sidecar).await;
+    decide(&sidecar, "alice", &id, "approve").await;
+    assert_eq!(refund(&sidecar).await.status, 200);
+    let (created, refunded) =
+        (sealed(&sidecar, "PostCustomers").await, sealed(&sidecar, "PostRefunds").await);
+    let ask = async |verb: &str, body: &Value| {
+        desk(&sidecar, "token-of-bob", "POST", &format!("/subjects/{verb}"), &body.to_string()).await
+    };
+    for (said, path, wanted) in [(&created, "/v1/customers", create), (&refunded, "/v1/refunds", REFUND)] {
+        let shown = read(&ask("unseal", said).await);
+        assert_eq!(
+            (&shown["call"]["path"], &shown["call"]["body"]),
+            (&path.into(), &wanted.into()),
+            "{shown}"
+        );
+    }
+    let mut moved = created.clone();
+    moved["request_id"] = refunded["request_id"].clone();
+    assert_eq!(ask("unseal", &moved).await.status, 409, "of another record");
+    assert_eq!(desk(&sidecar, "nobody", "POST", "/subjects/unseal", "{}").await.status, 401);
+    // The call that made the customer named nobody when it left; the charge is the same customer's, under the same key.
+    let gone = ask("erase", &serde_json::json!({"subject": "cus_NffrFeUfNV2Hib"})).await;
+    assert_eq!((gone.status, &read(&gone)["erased"]), (200, &1.into()));
+    for said in [&created, &refunded] {
+        assert_eq!(read(&ask("unseal", said).await)["is_erased"], true);
+    }
+    let record = sidecar.record(|record| record["kind"] == "subject_erased").await;
+    assert_eq!(
+        (&record["approver"], &record["stripe_objects"][0]),
+        (&"bob".into(), &"cus_NffrFeUfNV2Hib".into())
+    );
+    let shown = sidecar.records().iter().filter(|record| record["kind"] == "unsealed").count();
+    assert_eq!(shown, 5, "who asks is recorded, whatever comes of it");
+    let text = std::fs::read_to_string(sidecar.path("audit.jsonl")).expect("there is an audit");
+    assert!(!text.contains("jenny") && text.matches("\"sealed\"").count() == 2);
+    let path = sidecar.path("audit.jsonl");
+    let _folder = sidecar.folder;
+    sidecar.signals.send(Signal::Drain).await.expect("it listens");
+    wait(sidecar.running).await.expect("it ends");
+    let files = obelus_audit::Files::of_log(&path).expect("there is an audit");
+    let report = obelus_audit::verify(&files, &[], None, |_| {}).expect("it can be read");
+    assert_eq!(report.fault, None, "the chain holds without the keys");
+}
+
+#[tokio::test]
+async fn without_a_file_of_keys_nothing_is_sealed() {
+    let stripe = stripe().await;
+    let sidecar = start(&stripe, "", "").await;
+    assert_eq!(sidecar.send(&form(&sidecar, "/stripe/v1/customers", "name=x")).await.status, 200);
+    let record = sidecar.record(|record| record["operation"] == "PostCustomers").await;
+    assert_eq!(record.get("sealed"), None);
+    let reply = desk(&sidecar, "token-of-bob", "POST", "/subjects/erase", r#"{"subject": "cus_x"}"#).await;
+    assert_eq!(reply.status, 404, "{}", reply.body);
+}
