@@ -6,7 +6,7 @@ use crate::exported;
 use crate::failure::{Failure, Outcome};
 use crate::input::display_name;
 use crate::output::Output;
-use crate::shown::shown;
+use crate::shown::{money, shown};
 use obelus_audit::{Files, Utc};
 use obelus_proxy::Config;
 use obelus_reconcile::{CallFault, Calls, Counts, Pairing, Reconciled, Settings, Write};
@@ -182,11 +182,6 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().map(|text| shown(text).into_owned())
 }
 
-fn money(amount: Option<u64>, currency: Option<String>) -> Option<String> {
-    let amount = amount?;
-    Some(currency.map_or(amount.to_string(), |currency| format!("{amount} {currency}")))
-}
-
 fn join(words: impl IntoIterator<Item = Option<String>>) -> String {
     words.into_iter().flatten().collect::<Vec<String>>().join("  ")
 }
@@ -196,7 +191,8 @@ fn call_words(record: &Value, fault: &CallFault) -> String {
         CallFault::NoEvent => "call without event".to_owned(),
         CallFault::Mismatch { what, amounts, event } => {
             let what = json!(what);
-            let amounts = amounts.map(|(_, seen)| format!(": the event says {seen}")).unwrap_or_default();
+            let seen = amounts.map(|(_, seen)| money(seen, record["currency"].as_str()));
+            let amounts = seen.map(|seen| format!(": the event says {seen}")).unwrap_or_default();
             let event = event.as_deref().map(|event| format!(" ({event})")).unwrap_or_default();
             format!("other {}{amounts}{event}", what.as_str().unwrap_or_default())
         }
@@ -208,7 +204,7 @@ fn call_words(record: &Value, fault: &CallFault) -> String {
         Some(format!("FAULT {what}")),
         record["seq"].as_u64().map(|seq| format!("record {seq}")),
         text(&record["operation"]),
-        money(record["amount_minor"].as_u64(), text(&record["currency"])),
+        record["amount_minor"].as_u64().map(|minor| money(minor, record["currency"].as_str())),
         (!objects.is_empty()).then(|| objects.join(", ")),
         text(&record["actor"]["key"]).map(|key| format!("key {key}")),
         text(&record["request_id"]).map(|id| format!("request {id}")),
@@ -222,7 +218,7 @@ fn write_words(write: &Write) -> String {
         Some("FAULT write without a call".to_owned()),
         Some(write.kind.clone()),
         likely,
-        money(write.amount_minor, write.currency.clone()),
+        write.amount_minor.map(|minor| money(minor, write.currency.as_deref())),
         write.object.clone(),
         write.account.as_ref().map(|account| format!("account {account}")),
         write.request.as_ref().map(|id| format!("Stripe's request {id}")),

@@ -1,5 +1,6 @@
 //! Text from records and events, as a terminal may show it.
 
+use obelus_gate::Currency;
 use std::borrow::Cow;
 
 /// The same text, with escapes in place of characters that would steer a terminal or change the order in which text is
@@ -17,6 +18,14 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// An amount as people write it, such as `5.00 USD`; without a currency that is one, the number and what it counts.
+pub(crate) fn money(minor: u64, currency: Option<&str>) -> String {
+    match currency.and_then(Currency::parse) {
+        Some(currency) => currency.in_major_units(minor),
+        None => format!("{minor} minor units"),
+    }
 }
 
 /// Whether a character shows itself and nothing else.

@@ -1,6 +1,6 @@
 //! One line of a timeline.
 
-use crate::shown::shown;
+use crate::shown::{money, shown};
 use obelus_audit::{Utc, Word};
 use obelus_reconcile::Event;
 use serde_json::{Value, json};
@@ -85,10 +85,7 @@ impl Entry {
             named("tool", &record["tool"]),
             word(&record["operation"]),
             word(&record["risk_class"]),
-            amount.map(|amount| {
-                word(&record["currency"])
-                    .map_or(amount.to_string(), |currency| format!("{amount} {currency}"))
-            }),
+            amount.map(|minor| money(minor, record["currency"].as_str())),
             word(&record["decision"]),
             word(&record["outcome"]),
             word(&record["reason"]),
@@ -142,9 +139,7 @@ impl Entry {
         let details = [
             kind,
             object,
-            event
-                .amount
-                .map(|amount| currency.map_or(amount.to_string(), |currency| format!("{amount} {currency}"))),
+            event.amount.map(|minor| money(minor, currency.as_deref())),
             told(event.account.as_deref()).map(|account| format!("account {account}")),
             id,
             Some(request.map_or("no request: dashboard or Stripe itself".to_owned(), |id| {

@@ -184,8 +184,11 @@ fn tick_label(micros: u64, span: u64) -> String {
         0..10
     } else if span > day / 24 {
         5..16
-    } else {
+    } else if span > 10 * TICKS * 1_000_000 {
         11..19
+    } else {
+        // Seconds alone would be the same at several ticks.
+        14..23
     };
     text.get(range).unwrap_or_default().replace('T', " ")
 }

@@ -64,9 +64,9 @@ fn every_sort_of_fault_is_told_and_the_exit_code_is_3() {
     assert_eq!(summary["verdict"], "fault");
     let words = reconcile(folder.path(), &[]).out;
     for wanted in [
-        "FAULT other amount: the event says 5000 (evt_2)  record 2  PostRefunds  500 usd",
+        "FAULT other amount: the event says 50.00 USD (evt_2)  record 2  PostRefunds  5.00 USD",
         "FAULT call without event  record 4",
-        "FAULT write without a call  refund.created  looks like PostRefunds  700 usd  re_9",
+        "FAULT write without a call  refund.created  looks like PostRefunds  7.00 USD  re_9",
     ] {
         assert!(words.contains(wanted), "{wanted}\n{words}");
     }
