@@ -5,7 +5,7 @@ default:
     @just --list --unsorted
 
 # Everything that must pass
-ci: fmt clippy test doc deny score e2e-where-possible bench-smoke instructions
+ci: fmt clippy test doc deny score e2e-where-possible e2e-page-where-possible bench-smoke instructions
 
 # Formatting
 fmt:
@@ -62,6 +62,22 @@ e2e-where-possible:
 # MCP servers of Stripe and of the protocol's authors, and its Python client, against `obelus mcp`
 e2e-mcp:
     tests/e2e/mcp
+
+# The page of approvals in headless Chromium
+e2e-page:
+    tests/e2e/page
+
+# The same; says so where there is no Chromium
+e2e-page-where-possible:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    status=0
+    tests/e2e/page || status=$?
+    if [ "$status" -eq 75 ]; then
+        echo "e2e page: the page is NOT tested" >&2
+        exit 0
+    fi
+    exit "$status"
 
 # Benchmarks still build; what they measure is verified by `test`
 bench-smoke:

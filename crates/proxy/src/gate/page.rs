@@ -24,11 +24,17 @@ const BODY_BYTES_MAX: usize = 4096;
 /// The media type of forms.
 const FORM: &str = "application/x-www-form-urlencoded";
 /// How the pages look.
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
-    color:#1b1b1b;background:#fff}table{border-collapse:collapse;width:100%}th,td{text-align:left;\
-    vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere}\
-    .amount{font-size:1.6rem}.live{color:#a40000;font-weight:bold}button{font:inherit;padding:.5rem 1.2rem;\
-    margin-right:1rem}.no{border-color:#a40000;color:#a40000}form{display:inline}code{font-size:.9em}";
+const STYLE: &str = "*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;\
+    padding:0 1rem;color:#1b1f24;background:#fff}a{color:#0b57b7}h1{font-size:1.1rem;margin:0 0 2rem}\
+    h1 a{color:inherit;text-decoration:none}h2{margin:0}h3{font-size:.95rem;color:#5c6670;margin:2rem 0 .3rem}\
+    table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;\
+    border-bottom:1px solid #d6dade}th{font-weight:600}.sheet td{overflow-wrap:anywhere}.sheet th{width:14rem}\
+    .list{white-space:nowrap}.amount{font-size:2rem;margin:.2rem 0}.mode{font-size:.85rem;padding:.1rem .6rem;\
+    border-radius:1rem;vertical-align:middle;background:#e7ebef}.live{color:#fff;background:#a40000;font-weight:600}\
+    .state{color:#5c6670;margin:0}.bar{margin-top:2rem}button{font:inherit;padding:.5rem 1.4rem;margin-right:1rem;\
+    border-radius:.4rem;border:1px solid #0b57b7;background:#0b57b7;color:#fff;cursor:pointer}\
+    .no{border-color:#a40000;color:#a40000;background:#fff}form{display:inline}input{font:inherit;padding:.4rem .6rem}\
+    code{font-size:.95em}@media(max-width:40rem){.sheet th{width:8rem}body{overflow-x:auto}}";
 
 /// Whether a request comes from a browser that shows a page.
 pub(super) fn is_wanted(request: &Request<Incoming>) -> bool {
@@ -179,7 +185,7 @@ fn document(body: &str, nonce: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>Approvals</title><style nonce=\"{nonce}\">{STYLE}</style></head><body>\
-         <h1><a href=\"/approvals\">Approvals</a></h1>{body}</body></html>"
+         <h1><a href=\"/approvals\">Obelus &middot; approvals</a></h1>{body}</body></html>"
     )
 }
 
@@ -201,57 +207,43 @@ fn overview(approvals: &[Value]) -> String {
             let id = text(approval, "id");
             let summary = approval.get("summary").unwrap_or(&Value::Null);
             format!(
-                "<tr><td><a href=\"/approvals/{id}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><td><a href=\"/approvals/{id}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
+                 <td>{}</td></tr>",
                 text(approval, "operation"),
                 text(summary, "amount"),
-                text(summary, "mode"),
+                mode(summary),
+                text(summary, "customer"),
+                text(approval, "workflow"),
                 text(approval, "state"),
-                text(approval, "expires"),
+                moment(&text(approval, "expires")),
             )
         })
         .collect();
-    format!(
-        "<meta http-equiv=\"refresh\" content=\"5\"><table><tr><th>operation</th><th>amount</th><th>mode</th>\
-         <th>state</th><th>expires</th></tr>{rows}</table>"
-    )
+    let names = ["operation", "amount", "mode", "customer", "workflow", "state", "waits until"];
+    let head: String = names.iter().map(|name| format!("<th>{name}</th>")).collect();
+    format!("<meta http-equiv=\"refresh\" content=\"5\"><table class=\"list\"><tr>{head}</tr>{rows}</table>")
 }
 
 /// Everything that may be seen of one call, and what can be done about it.
 fn sheet(approval: &Value, session: &Session) -> String {
     let summary = approval.get("summary").unwrap_or(&Value::Null);
-    let mut rows = String::new();
-    let mut add = |name: &str, text: &str| {
-        if !text.is_empty() {
-            rows += &format!("<tr><th>{}</th><td>{text}</td></tr>", escaped(name));
-        }
-    };
-    for name in ["consequences", "reasons", "customer", "account", "key", "risk_class", "objects", "facts"] {
-        add(name, &text(summary, name));
-    }
+    let call = ["consequences", "reasons", "customer", "account", "key", "risk_class", "objects", "facts"];
+    let call: String = call.iter().map(|name| row(&name.replace('_', " "), &text(summary, name))).collect();
     let mut arguments = Vec::new();
     leaves(summary.get("arguments").unwrap_or(&Value::Null), "", &mut arguments);
-    for (path, value) in &arguments {
-        add(&format!("argument {path}"), &format!("<code>{}</code>", escaped(value)));
-    }
-    for name in [
-        "requester",
-        "workflow",
-        "method",
-        "server",
-        "created",
-        "expires",
-        "approvers_needed",
-        "votes",
-        "status",
-        "digest",
-    ] {
-        add(name, &text(approval, name));
-    }
-    let mode = text(summary, "mode");
+    let arguments: String = arguments
+        .iter()
+        .map(|(path, value)| row(path, &format!("<code>{}</code>", escaped(value))))
+        .collect();
+    let who = ["requester", "workflow", "method", "server"].map(|name| row(name, &text(approval, name)));
+    let times = ["created", "expires"].map(|name| row(name, &moment(&text(approval, name))));
+    let rest = ["approvers_needed", "votes", "status", "digest"];
+    let rest = rest.map(|name| row(&name.replace('_', " "), &text(approval, name)));
     let head = format!(
-        "<h2>{}</h2><p class=\"amount\">{} <span class=\"{mode}\">{mode} mode</span></p><p>{}</p>",
+        "<h2>{}</h2><p class=\"amount\">{} {}</p><p class=\"state\">{}</p>",
         text(approval, "operation"),
         text(summary, "amount"),
+        mode(summary),
         text(approval, "state"),
     );
     let is_open = matches!(text(approval, "state").as_str(), "pending" | "approved");
@@ -265,7 +257,35 @@ fn sheet(approval: &Value, session: &Session) -> String {
         )
     };
     let buttons = if is_open { button("approve", "yes") + &button("deny", "no") } else { String::new() };
-    format!("{head}<table>{rows}</table><p>{buttons}</p>")
+    let buttons = if is_open { format!("<p class=\"bar\">{buttons}</p>") } else { buttons };
+    let section = |name: &str, rows: &str| match rows {
+        "" => String::new(),
+        rows => format!("<h3>{name}</h3><table class=\"sheet\">{rows}</table>"),
+    };
+    let who = who.concat() + &times.concat() + &rest.concat();
+    let sections =
+        [section("the call", &call), section("arguments", &arguments), section("who and when", &who)];
+    format!("{head}{}{buttons}", sections.concat())
+}
+
+/// A row of a table, if there is something to say. The text is markup.
+fn row(name: &str, text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("<tr><th>{}</th><td>{text}</td></tr>", escaped(name))
+    }
+}
+
+/// Whether it is about real money, as people must not overlook.
+fn mode(summary: &Value) -> String {
+    let mode = text(summary, "mode");
+    if mode.is_empty() { mode } else { format!("<span class=\"mode {mode}\">{mode} mode</span>") }
+}
+
+/// A time to the second, as people read it.
+fn moment(time: &str) -> String {
+    time.get(..19).map_or_else(String::new, |time| format!("{} UTC", time.replace('T', " ")))
 }
 
 /// Every argument with its path.
