@@ -470,7 +470,7 @@ pub(crate) struct ShowArgs {
     /// A file of records, or a folder of which every file that ends in .jsonl is one
     #[arg(value_name = "DIR|FILE", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Only records that name this Stripe object
+    /// Only records that name this Stripe object, and those of the requests and approvals that led to it
     #[arg(long, value_name = "ID")]
     pub(crate) object: Option<String>,
     /// Only records of this virtual key, by its id or whole
@@ -500,8 +500,12 @@ pub(crate) struct ReconcileArgs {
     #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath, conflicts_with = "config")]
     pub(crate) paths: Vec<PathBuf>,
     /// Events as Stripe lists them: one a line, a list, or pages; snapshots or thin events; a folder of such files, or `-`
-    #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    #[arg(long, value_name = "PATH", required_unless_present = "fetch", value_hint = ValueHint::AnyPath)]
     pub(crate) events: Vec<PathBuf>,
+    /// Fetch the events from Stripe, which lists those of 30 days, with the key that the configuration names at
+    /// gate.stripe.events_key: a restricted one that reads events alone
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) fetch: bool,
     /// The events are complete from then on: a time before now, such as 30d, or a moment in UTC. Without it, from the first
     #[arg(long, value_name = "TIME", value_parser = crate::timeline::since)]
     pub(crate) since: Option<String>,

@@ -45,6 +45,7 @@ mod findings;
 mod report;
 
 mod failure;
+mod fetched;
 mod place;
 
 use args::{Args, Command};

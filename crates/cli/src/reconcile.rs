@@ -4,6 +4,7 @@ use crate::args::ReconcileArgs;
 use crate::audit::unreadable;
 use crate::exported;
 use crate::failure::{Failure, Outcome};
+use crate::fetched;
 use crate::input::display_name;
 use crate::output::Output;
 use crate::shown::{money, shown};
@@ -35,7 +36,8 @@ const TOLD: [&str; 11] = [
 
 /// Pairs, and tells what does not fit.
 pub(crate) fn run(args: &ReconcileArgs) -> Result<Outcome, Failure> {
-    let paths = if args.paths.is_empty() { configured(args)? } else { args.paths.clone() };
+    let config = if args.fetch || args.paths.is_empty() { Some(configuration(args)?) } else { None };
+    let paths = if args.paths.is_empty() { records_of(config.as_ref()) } else { args.paths.clone() };
     let files = Files::open(&paths).map_err(|error| unreadable(&error))?;
     let mut calls = Calls::new();
     let mut is_right = true;
@@ -49,9 +51,14 @@ pub(crate) fn run(args: &ReconcileArgs) -> Result<Outcome, Failure> {
         return Err(Failure::data("a line is no record: look with `obelus audit verify`"));
     }
     let moment = |text: &Option<String>| text.as_deref().and_then(Utc::parse);
-    let settings = Settings { since: moment(&args.since), until: moment(&args.until), window: args.window };
+    let mut settings =
+        Settings { since: moment(&args.since), until: moment(&args.until), window: args.window };
+    let fetched = config.filter(|_| args.fetch).map(|config| (config, fetched::period(&mut settings)));
     let mut pairing = Pairing::new(calls, settings);
     exported::read(&args.events, |event| pairing.event(event))?;
+    if let Some((config, period)) = fetched {
+        fetched::read(&config, period, |event| pairing.event(event))?;
+    }
     let found = pairing.finish();
     // An export without events says that nothing happened only of a time that was named.
     let is_judged = found.counts.events > 0 || args.since.is_some() && args.until.is_some();
@@ -79,13 +86,15 @@ fn remember(paths: &[PathBuf], found: &Reconciled) -> Result<(), Failure> {
     written.map_err(|error| Failure::io(&display_name(&path), "write it", &error))
 }
 
-/// The folder in which the sidecar of the configuration writes its records.
-fn configured(args: &ReconcileArgs) -> Result<Vec<PathBuf>, Failure> {
+fn configuration(args: &ReconcileArgs) -> Result<Config, Failure> {
     let env = |name: &str| env::var_os(name);
-    let config =
-        Config::read(args.config.config.as_deref(), &env).map_err(|error| Failure::config(&error))?;
-    let folder = config.audit.path.parent().map(PathBuf::from);
-    Ok(vec![folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| PathBuf::from("."))])
+    Config::read(args.config.config.as_deref(), &env).map_err(|error| Failure::config(&error))
+}
+
+/// The folder in which the sidecar of the configuration writes its records.
+fn records_of(config: Option<&Config>) -> Vec<PathBuf> {
+    let folder = config.and_then(|config| config.audit.path.parent()).map(PathBuf::from);
+    vec![folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| PathBuf::from("."))]
 }
 
 /// Writes faults of calls with their records, then writes around the gateway, then the summary.

@@ -137,6 +137,11 @@ pub(crate) fn write_note(note: &str) {
     }
 }
 
+/// Writes what limits a result, also where nobody sits before a terminal.
+pub(crate) fn write_warning(warning: &str) {
+    write(&format!("obelus: {warning}\n"));
+}
+
 fn write(text: &str) {
     io::stderr().write_all(text.as_bytes()).unwrap_or_default();
 }

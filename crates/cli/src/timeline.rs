@@ -27,8 +27,9 @@ const PAGE_ENTRIES_MAX: usize = 5000;
 
 /// Writes the records that are asked for, in their order, with gaps among them. They are not checked.
 pub(crate) fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
-    let filter = Filter::new(args);
     let files = Files::open(&args.paths).map_err(|error| unreadable(&error))?;
+    let mut filter = Filter::new(args);
+    filter.follow(&files)?;
     let mut output = Output::stdout()?;
     let is_json = args.json;
     let mut write = |entry: &Entry| match is_json {
@@ -139,7 +140,12 @@ struct Filter<'a> {
     key: Option<String>,
     /// RFC 3339 as records write it, or its beginning.
     since: Option<String>,
+    /// Ids of requests and approvals that belong to the object that is asked for.
+    led: BTreeSet<String>,
 }
+
+/// What joins records of one call.
+const JOINS: [&str; 2] = ["request_id", "approval_id"];
 
 impl<'a> Filter<'a> {
     fn new(args: &'a ShowArgs) -> Filter<'a> {
@@ -148,17 +154,45 @@ impl<'a> Filter<'a> {
             Ok(id) => id.to_string(),
             Err(_) => key.clone(),
         };
-        Filter { args, key: args.key.as_ref().map(id), since: args.since.clone() }
+        Filter { args, key: args.key.as_ref().map(id), since: args.since.clone(), led: BTreeSet::new() }
+    }
+
+    /// Finds what led to the object: an object that a call has made is named at the end of it alone, while what asked
+    /// for it and what people decided stand before.
+    fn follow(&mut self, files: &Files) -> Result<(), Failure> {
+        let Some(object) = &self.args.object else { return Ok(()) };
+        // The approval of a call that named the object, then every request that has waited for it.
+        for _ in 0..2 {
+            let before = self.led.len();
+            let read = files.records(|line| {
+                // A line that is no record is told when records are shown.
+                let record: Value = serde_json::from_slice(line).unwrap_or_default();
+                if self.is_of(&record, object) {
+                    let ids = JOINS.iter().filter_map(|name| record[name].as_str());
+                    self.led.extend(ids.map(str::to_owned));
+                }
+                true
+            });
+            read.map_err(|error| unreadable(&error))?;
+            if self.led.len() == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a record names the object, or is of a call that does.
+    fn is_of(&self, record: &Value, object: &str) -> bool {
+        let objects = record["stripe_objects"].as_array();
+        objects.is_some_and(|objects| objects.iter().any(|id| id == object))
+            || JOINS.iter().any(|name| record[name].as_str().is_some_and(|id| self.led.contains(id)))
     }
 
     fn wants(&self, record: &Value) -> bool {
         let is = |value: &Value, wanted: &Option<String>| {
             wanted.as_ref().is_none_or(|text| value == text.as_str())
         };
-        let objects = record["stripe_objects"].as_array();
-        let holds =
-            |object: &String| objects.is_some_and(|objects| objects.iter().any(|id| id == object.as_str()));
-        self.args.object.as_ref().is_none_or(holds)
+        self.args.object.as_ref().is_none_or(|object| self.is_of(record, object))
             && (is(&record["actor"]["key"], &self.key) || is(&record["exposed_key"], &self.key))
             && is(&record["request_id"], &self.args.request)
             && self.is_late(record)

@@ -148,6 +148,33 @@ impl Access {
     }
 }
 
+/// A key of Stripe's.
+pub(crate) struct StripeKey {
+    /// The key as the header that holds it.
+    pub(crate) credential: HeaderValue,
+    pub(crate) livemode: bool,
+    /// Whether it can do everything.
+    pub(crate) is_secret: bool,
+}
+
+impl StripeKey {
+    /// The key that a text is, or why it is none.
+    pub(crate) fn new(key: &str) -> Result<StripeKey, &'static str> {
+        let (livemode, rest) = match key.split_at_checked(8) {
+            Some(("rk_live_" | "sk_live_", rest)) => (true, rest),
+            Some(("rk_test_" | "sk_test_", rest)) => (false, rest),
+            _ => return Err("this is no restricted key: it begins with rk_live_ or rk_test_"),
+        };
+        if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err("holds what no key of Stripe's holds");
+        }
+        let text = zeroize::Zeroizing::new(format!("Bearer {key}"));
+        let mut credential = HeaderValue::from_str(&text).or(Err("holds what no header can hold"))?;
+        credential.set_sensitive(true);
+        Ok(StripeKey { credential, livemode, is_secret: key.starts_with("sk_") })
+    }
+}
+
 fn accesses(
     config: &Config,
     stripe: &Stripe,
@@ -161,23 +188,12 @@ fn accesses(
         let Some(key) = secret(source, env)? else {
             return Err(at("there is no key: set the variable"));
         };
-        let is_secret_key = key.starts_with("sk_");
-        let (livemode, rest) = match key.split_at_checked(8) {
-            Some(("rk_live_" | "sk_live_", rest)) => (true, rest),
-            Some(("rk_test_" | "sk_test_", rest)) => (false, rest),
-            _ => return Err(at("this is no restricted key: it begins with rk_live_ or rk_test_")),
-        };
-        if is_secret_key && !stripe.allow_secret_key {
+        let key = StripeKey::new(&key).map_err(at)?;
+        if key.is_secret && !stripe.allow_secret_key {
             return Err(at(
                 "a secret key can do everything: make a restricted one (rk_), or set allow_secret_key",
             ));
         }
-        if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            return Err(at("holds what no key of Stripe's holds"));
-        }
-        let text = zeroize::Zeroizing::new(format!("Bearer {}", key.as_str()));
-        let mut credential = HeaderValue::from_str(&text).or(Err(at("holds what no header can hold")))?;
-        credential.set_sensitive(true);
         let profile = config.workflows.get(name).and_then(|flow| config.profiles.get(&flow.profile));
         let profile = profile.ok_or_else(|| at("its workflow has no profile"))?;
         let documents =
@@ -185,9 +201,9 @@ fn accesses(
         let access = Access {
             stripe: stripe.clone(),
             client: client.clone(),
-            credential,
-            livemode,
-            is_secret_key,
+            credential: key.credential,
+            livemode: key.livemode,
+            is_secret_key: key.is_secret,
             documents,
         };
         accesses.insert(name.clone(), Arc::new(access));

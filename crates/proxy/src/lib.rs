@@ -43,6 +43,7 @@ mod refused;
 mod server;
 mod socket;
 mod stores;
+mod stripe_events;
 mod upstream;
 mod watch_keys;
 
@@ -66,3 +67,4 @@ pub use mcp::{KEY_VARIABLE, mcp};
 pub use posture::{CHECKS, Check, Part, PostureFinding, Severity, posture};
 pub use process::serve;
 pub use stores::{StartError, virtual_keys};
+pub use stripe_events::{EventPeriod, FetchError, STRIPE_EVENTS_KEPT, stripe_events};

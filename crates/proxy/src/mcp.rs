@@ -170,8 +170,8 @@ fn kind(name: &str, described: &McpServer, command: &[OsString]) -> Result<Kind,
 /// The variables that the server does not get: those of Obelus, and all that the configuration names for a key, but for
 /// those in which Stripe's servers look for their own.
 fn hidden(config: &Config, kind: &Kind) -> Vec<OsString> {
-    let stripe =
-        config.gate.iter().filter_map(|gate| gate.stripe.as_ref()).flat_map(|stripe| stripe.keys.values());
+    let stripe = config.gate.iter().filter_map(|gate| gate.stripe.as_ref());
+    let stripe = stripe.flat_map(|stripe| stripe.keys.values().chain(&stripe.events_key));
     let providers = config.upstreams.values().map(|upstream| &upstream.key);
     let vault = config.vault_keys.iter().map(|key| &key.source);
     let named = stripe.chain(providers).chain(vault).filter_map(|source| match source {

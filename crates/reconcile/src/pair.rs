@@ -428,7 +428,9 @@ impl Pairing {
     /// Events that no call has made.
     fn left_over(&mut self, group: &[usize], by_object: &[(ObjectId, usize)]) {
         let Some(first) = group.first().and_then(|at| self.waiting.get(*at)).copied() else { return };
-        let begin = self.settings.since.or(self.calls.begin).map_or(0, Utc::as_micros);
+        // An event says the second of what happened, so the whole second counts in which the records begin.
+        let begin =
+            self.settings.since.or(self.calls.begin).map_or(0, |begin| begin.as_micros() / SECOND * SECOND);
         let end = self.settings.until.map_or(u64::MAX, Utc::as_micros);
         let last = group.iter().filter_map(|at| self.waiting.get(*at)).map(|seen| seen.created).max();
         if last.is_none_or(|last| last < begin) || first.created > end {

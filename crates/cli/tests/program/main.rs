@@ -3,6 +3,8 @@
 mod audit;
 mod demo;
 mod explain;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod fetch;
 mod forms;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod mcp;
@@ -13,6 +15,10 @@ mod redact;
 mod scan;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod sidecar;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod story;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod stripe;
 mod usage;
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot run the program must fail")]

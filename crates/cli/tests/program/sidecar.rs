@@ -102,10 +102,10 @@ fn the_schema_of_the_configuration_is_json() {
 }
 
 /// A sidecar that serves; killed if the test ends before it does.
-struct Serving {
-    child: Child,
+pub(crate) struct Serving {
+    pub(crate) child: Child,
     /// What it logged before it served.
-    notes: Vec<Value>,
+    pub(crate) notes: Vec<Value>,
 }
 
 impl Drop for Serving {
@@ -117,7 +117,7 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    fn start(mut command: Command) -> Serving {
+    pub(crate) fn start(mut command: Command) -> Serving {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut serving = Serving { child, notes: Vec::new() };
         let mut log = BufReader::new(serving.child.stderr.as_mut().unwrap());
@@ -129,13 +129,13 @@ impl Serving {
         serving
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
     /// What the data listener answers.
-    fn ask(&self, request: &str) -> String {
+    pub(crate) fn ask(&self, request: &str) -> String {
         let address = self.notes.last().unwrap()["data"].as_str().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -209,7 +209,7 @@ fn keys_that_the_program_makes_and_revokes_hold_at_once() {
 }
 
 /// Somebody who may decide, as the program makes them: the token, and the entry of the configuration.
-fn approver(folder: &Path, name: &str) -> (String, String) {
+pub(crate) fn approver(folder: &Path, name: &str) -> (String, String) {
     let made = run(folder, &["approvals", "token", name]);
     assert_eq!(made.code, Some(0), "{made:?}");
     let (token, entry) = made.out.trim_end().split_once('\n').unwrap();

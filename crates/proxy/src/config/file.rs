@@ -356,6 +356,9 @@ pub(crate) struct StripeSection {
     pub(crate) keys: BTreeMap<String, Source>,
     /// Whether keys may be used that can do everything (`sk_…`). They are shown as such. Default `false`.
     pub(crate) allow_secret_key: bool,
+    /// A restricted key (`rk_…`) that reads events and nothing else, for `obelus audit reconcile --fetch`. The sidecar
+    /// does not use it. Default: none.
+    pub(crate) events_key: Option<Source>,
     /// Arguments in which tokens become values on the way to Stripe, by operation, such as
     /// `PostCustomers: [email, shipping.phone]`. Elsewhere a token refuses the call. Default: none.
     pub(crate) restore: BTreeMap<String, Vec<String>>,

@@ -68,6 +68,8 @@ pub struct Stripe {
     pub keys: BTreeMap<String, Source>,
     /// Whether keys may be used that can do everything.
     pub allow_secret_key: bool,
+    /// Where the key is that reads events, for whoever pairs them with records.
+    pub events_key: Option<Source>,
     /// Arguments in which tokens become values, by operation.
     pub restore: BTreeMap<String, Vec<String>>,
 }
@@ -159,6 +161,7 @@ fn stripe(section: StripeSection, folder: &Path, workflows: &BTreeSet<&str>) -> 
         }
         keys.insert(name.clone(), source(key, &format!("gate.stripe.keys.{name}"), folder)?);
     }
+    let events_key = section.events_key.map(|key| source(&key, "gate.stripe.events_key", folder));
     let catalogue = Catalogue::shipped().map_err(|error| ConfigError::new(error.to_string()))?;
     for (operation, paths) in &section.restore {
         if catalogue.entry(operation).is_none_or(|entry| entry.alias_of.is_some()) {
@@ -179,6 +182,7 @@ fn stripe(section: StripeSection, folder: &Path, workflows: &BTreeSet<&str>) -> 
         lookups: section.lookups.unwrap_or(true),
         keys,
         allow_secret_key: section.allow_secret_key,
+        events_key: events_key.transpose()?,
         restore: section.restore,
     })
 }

@@ -24,7 +24,9 @@ use obelus::Category;
 use obelus_audit::{Coverage, Kind, Outcome, Place, SealedCall, Word};
 use obelus_gate::{Approval, ApprovalError, Currency, Found, Operation, Permit, Recorded, State, Totals};
 use obelus_vault::{Holder, Scope};
+use serde::Deserialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -359,6 +361,8 @@ impl Job {
         match &told {
             Ok(recorded) => {
                 record.status = Some(recorded.status);
+                let made = made(recorded).filter(|_| !self.operation.is_read());
+                record.stripe_objects.extend(made.filter(|id| !record.stripe_objects.contains(id)));
                 record.upstream_request_id = recorded.request_id.as_deref().and_then(Word::new);
             }
             Err(refused) => {
@@ -399,6 +403,24 @@ impl Job {
             tracing::error!("what came of a call cannot be kept: it counts as one of which nobody knows");
         }
     }
+}
+
+/// The object that a call has made or changed, if its answer is one.
+fn made(recorded: &Recorded) -> Option<Word> {
+    #[derive(Deserialize)]
+    struct Object<'a> {
+        #[serde(borrow)]
+        id: Cow<'a, str>,
+        #[serde(borrow, rename = "object")]
+        _is_named: Cow<'a, str>,
+    }
+    let object: Object<'_> = serde_json::from_slice(&recorded.body).ok()?;
+    // What may stand in records is an id of Stripe's own making: others can be chosen, and say anything.
+    let (prefix, rest) = object.id.rsplit_once('_')?;
+    let is_made = rest.len() >= 8 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_prefix =
+        prefix.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit());
+    Word::new(&object.id).filter(|_| is_made && is_prefix)
 }
 
 /// Why an approval was not used up.

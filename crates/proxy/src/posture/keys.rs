@@ -82,9 +82,10 @@ impl Review<'_> {
             return Ok(Vec::new());
         };
         let mut variables = Vec::new();
-        let mut known: Vec<(&str, Zeroizing<String>)> = Vec::new();
-        for (name, source) in &stripe.keys {
-            let place = format!("gate.stripe.keys.{name}");
+        let mut known: Vec<(String, Zeroizing<String>)> = Vec::new();
+        let keys = stripe.keys.iter().map(|(name, source)| (format!("gate.stripe.keys.{name}"), source));
+        let events = stripe.events_key.iter().map(|source| ("gate.stripe.events_key".to_owned(), source));
+        for (place, source) in keys.chain(events) {
             self.file(&place, source);
             if let Source::Env(variable) = source {
                 variables.push(variable.clone());
@@ -98,9 +99,9 @@ impl Review<'_> {
                 self.note("credentials/stripe-not-restricted", place.clone(), kind);
             }
             if let Some((other, _)) = known.iter().find(|(_, other)| *other == key) {
-                self.note("credentials/stripe-shared", place, format!("the key of {other}"));
+                self.note("credentials/stripe-shared", place.clone(), format!("the key of {other}"));
             }
-            known.push((name, key));
+            known.push((place, key));
         }
         Ok(variables)
     }
