@@ -190,7 +190,8 @@ fn sheet(approval: &Value) -> String {
     {
         add(name, text(approval, name));
     }
-    for name in ["amount", "customer", "account", "mode", "key", "risk_class", "objects", "facts", "reasons"]
+    for name in
+        ["tool", "amount", "customer", "account", "mode", "key", "risk_class", "objects", "facts", "reasons"]
     {
         add(name, text(&summary, name));
     }

@@ -311,6 +311,19 @@ impl Approvals {
         random_hex().map(|digits| format!("apr_{digits}"))
     }
 
+    /// Seals what somebody is to hand back, so that nobody else can read or make it; it opens with the same `about` alone.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn seal(&self, about: &[&[u8]], clear: &[u8]) -> Result<Vec<u8>, ApprovalError> {
+        self.key.seal(&handed_place(about), clear)
+    }
+
+    /// What was sealed; nothing if it was not, or about something else.
+    pub fn unseal(&self, about: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
+        self.key.unseal(&handed_place(about), sealed).ok().map(|clear| clear.to_vec())
+    }
+
     /// Asks for an approval, unless the same call waits, is approved or is on its way.
     ///
     /// # Errors
@@ -441,8 +454,8 @@ impl Approvals {
     ///
     /// # Errors
     /// It is not on its way for the first time.
-    pub fn give_back(&self, permit: Permit, now: u64) -> Result<(), ApprovalError> {
-        self.end(&permit.id, now, |row, transaction| {
+    pub fn give_back(&self, id: &str, now: u64) -> Result<(), ApprovalError> {
+        self.end(id, now, |row, transaction| {
             if row.approval.attempts > 1 {
                 return row.set_state(transaction, State::Unknown, now);
             }
@@ -562,6 +575,11 @@ impl Approvals {
     ) -> Result<T, ApprovalError> {
         change(&self.connection, ApprovalError::Unavailable, act)
     }
+}
+
+/// The place of what somebody is to hand back.
+fn handed_place(about: &[&[u8]]) -> Vec<u8> {
+    Digest::of("obelus approval 1 handed", about).0.to_vec()
 }
 
 /// The key under which the call of an approval is sent: it follows from the id and says nothing of it.

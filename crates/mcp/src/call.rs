@@ -1,13 +1,14 @@
 //! `tools/call` on its way to the server, and the list of tools on its way back.
 
 use crate::fault::{self, Fault};
-use crate::gate::{Call, Judgement, Ruling, Settled};
+use crate::gate::{Bound, Call, Judgement, Ruling, Settled, Told, WaitsFor};
 use crate::journal::{Event, Unrecorded, Verdict};
 use crate::message::{Message, Shape, Slot, splice};
 use crate::pins::{OnChange, Pinned};
 use crate::session::{Request, Session, Step, Waiting};
 use obelus_gate::{Decision, Denied, Operation};
 use obelus_wire::Redacted;
+use std::time::Instant;
 
 /// What is recorded of a decision beside the request.
 #[derive(Clone, Copy)]
@@ -18,7 +19,8 @@ pub(crate) struct Verdicts<'a> {
     pub(crate) arguments: Option<&'a [u8]>,
     pub(crate) verdict: Verdict,
     pub(crate) reason: Option<&'static str>,
-    pub(crate) approval: Option<&'a str>,
+    pub(crate) approval: Option<&'a Bound>,
+    pub(crate) is_asked: bool,
     pub(crate) is_durable: bool,
 }
 
@@ -33,6 +35,7 @@ impl Verdicts<'_> {
             verdict: Verdict::Allow,
             reason: None,
             approval: None,
+            is_asked: false,
             is_durable: false,
         }
     }
@@ -51,6 +54,8 @@ struct Said<'a> {
     shown: &'a [u8],
     /// The arguments as the server would get them.
     sent: &'a [u8],
+    /// All parameters as the server would get them, but for `_meta`.
+    params: &'a [u8],
     /// How long the message was, and what was found in it.
     read: (usize, &'a Redacted),
 }
@@ -87,7 +92,19 @@ impl Session {
             Err(refusal) => return refuse(refusal.reason.as_str(), Fault::refused(&refusal.message)),
         };
         let sent = restored.as_deref().unwrap_or(shown);
-        self.judge(request, &Said { tool: &tool, message: &message, shown, sent, read })
+        let Some(params) = self.params(&message, restored.as_deref()) else {
+            return refuse("internal", Fault::internal("the call cannot be put together"));
+        };
+        self.judge(request, &Said { tool: &tool, message: &message, shown, sent, params: &params, read })
+    }
+
+    /// The parameters of a call but for `_meta`, with other arguments in place of those that it has, if there are any.
+    fn params(&self, message: &Message<'_>, arguments: Option<&[u8]>) -> Option<Vec<u8>> {
+        let with = match (arguments, message.at(Slot::Arguments)) {
+            (Some(arguments), Some(place)) => splice(message.raw, &[(place.span.clone(), arguments)]),
+            _ => return Some(message.params_without(&[Slot::Meta])),
+        };
+        Some(Message::read(&self.server.lex, &with).ok()?.params_without(&[Slot::Meta]))
     }
 
     fn judge(&self, request: &Request<'_>, said: &Said<'_>) -> Step {
@@ -125,9 +142,12 @@ impl Session {
             operation: &operation,
             arguments: said.sent,
             shown: said.shown,
+            params: said.params,
+            is_modern: request.is_modern,
+            state: request.state.as_deref(),
         });
         let of_call =
-            Verdicts { decision: Some(&ruling.decision), approval: ruling.approval.as_deref(), ..of_call };
+            Verdicts { decision: ruling.decision.as_ref(), approval: ruling.approval.as_ref(), ..of_call };
         self.follow(request, said, of_call, &ruling)
     }
 
@@ -138,32 +158,70 @@ impl Session {
                 let verdicts = Verdicts { verdict: Verdict::Deny, reason: Some(reason), ..of_call };
                 self.deny(request, verdicts, said.read, text)
             }
-            Judgement::Wait { approvers } => {
-                let verdicts = Verdicts { verdict: Verdict::Wait, reason: Some("needs_approval"), ..of_call };
-                self.say(request, &verdicts, said.read, &waiting(of_call.operation, ruling, *approvers))
-            }
-            Judgement::Repeat(result) => {
+            Judgement::Wait { .. } => self.put_off(request, said, of_call, ruling),
+            Judgement::Repeat { is_error, member } => {
                 let verdicts = Verdicts { verdict: Verdict::Repeat, ..of_call };
+                let told = if *is_error { Told::Error(member) } else { Told::Result(member) };
                 match self.decide(request, &verdicts, said.read) {
-                    Ok(_) => Step::Answer(fault::result(request.raw_id, result)),
+                    Ok(_) => Step::Answer(fault::told(Some(request.raw_id), &told)),
                     Err(unrecorded) => not_recorded(request, unrecorded),
                 }
             }
-            Judgement::Go { ticket, arguments } => match self.decide(request, &of_call, said.read) {
+            Judgement::Foreign => {
+                let verdicts = Verdicts { verdict: Verdict::Deny, reason: Some("state"), ..of_call };
+                // It goes nowhere whether or not that can be recorded.
+                drop(self.decide(request, &verdicts, said.read));
+                let what =
+                    "`requestState` is not what the gateway gave for this call: repeat the call without it";
+                Step::Answer(Fault::params(what).answer(Some(request.raw_id)))
+            }
+            Judgement::Go { ticket, params } => match self.decide(request, &of_call, said.read) {
                 Ok(ending) => {
-                    let sent = arguments.as_deref().unwrap_or(said.sent);
-                    let body = match said.message.at(Slot::Arguments) {
-                        Some(place) => splice(said.message.raw, &[(place.span.clone(), sent)]),
-                        None => said.message.raw.to_vec(),
-                    };
                     let waiting = Waiting { method: request.method, ending, ticket: Some(ticket.clone()) };
-                    self.send(request.id.clone(), waiting, body)
+                    self.send(request.id.clone(), waiting, outgoing(said, params.as_deref()))
                 }
                 Err(unrecorded) => {
                     self.server.gate.settle(ticket, &Settled::Kept);
                     not_recorded(request, unrecorded)
                 }
             },
+        }
+    }
+
+    /// Tells the client that a call waits: at once, or once it is decided.
+    fn put_off(
+        &self,
+        request: &Request<'_>,
+        said: &Said<'_>,
+        of_call: Verdicts<'_>,
+        ruling: &Ruling,
+    ) -> Step {
+        let Judgement::Wait { waits_for, is_new, is_held, state } = &ruling.judgement else {
+            return Step::Drop;
+        };
+        if *is_held
+            && Instant::now() < request.until
+            && let Some(held) = self.hold(request)
+        {
+            return Step::Hold(held);
+        }
+        let verdicts =
+            Verdicts { verdict: Verdict::Wait, reason: Some("needs_approval"), is_asked: *is_new, ..of_call };
+        match self.decide(request, &verdicts, said.read) {
+            Ok(_) => Step::Answer(match state {
+                Some(state) => fault::input_required(request.raw_id, state),
+                None => {
+                    let text = waiting(of_call.operation, ruling.approval.as_ref(), *waits_for);
+                    fault::tool_error(request.raw_id, request.is_modern, &text)
+                }
+            }),
+            Err(unrecorded) => {
+                // Nobody was told of it, so nobody is to decide about it.
+                if let Some(approval) = ruling.approval.as_ref().filter(|_| *is_new) {
+                    self.server.gate.withdraw(&approval.id);
+                }
+                not_recorded(request, unrecorded)
+            }
         }
     }
 
@@ -251,12 +309,39 @@ fn not_recorded(request: &Request<'_>, unrecorded: Unrecorded) -> Step {
     Step::Answer(Fault::internal(&unrecorded.to_string()).answer(Some(request.raw_id)))
 }
 
+/// What the server gets: the call as it was said, or with the parameters that were approved.
+fn outgoing(said: &Said<'_>, approved: Option<&[u8]>) -> Vec<u8> {
+    let message = said.message;
+    match (approved, message.at(Slot::Params), message.at(Slot::Arguments)) {
+        (Some(approved), Some(place), _) => {
+            let meta = message.bytes(Slot::Meta).filter(|_| approved.first() == Some(&b'{'));
+            let params = match meta {
+                None => approved.to_vec(),
+                Some(meta) => [b"{\"_meta\":", meta, b",", approved.get(1..).unwrap_or_default()].concat(),
+            };
+            splice(message.raw, &[(place.span.clone(), params.as_slice())])
+        }
+        (_, _, Some(place)) => splice(message.raw, &[(place.span.clone(), said.sent)]),
+        _ => message.raw.to_vec(),
+    }
+}
+
 /// What the model reads of a call that waits.
-fn waiting(operation: Option<&Operation>, ruling: &Ruling, approvers: u8) -> String {
+fn waiting(operation: Option<&Operation>, approval: Option<&Bound>, waits_for: WaitsFor) -> String {
     let what = operation.map_or("The call", |operation| operation.operation.as_str());
-    let who = if approvers == 1 { "a person".to_owned() } else { format!("{approvers} people") };
-    let id = ruling.approval.as_ref().map(|id| format!(" (approval {id})")).unwrap_or_default();
+    let id = approval.map(|approval| format!(" (approval {})", approval.id)).unwrap_or_default();
+    let who = match waits_for {
+        WaitsFor::Answer => {
+            return format!(
+                "Approved and on its way{id}: {what} has no answer yet. Repeat the identical call to learn it; the call \
+                 is not made twice."
+            );
+        }
+        WaitsFor::People(1) => "a person".to_owned(),
+        WaitsFor::People(approvers) => format!("{approvers} people"),
+    };
     format!(
-        "Approval needed{id}; nothing was sent. {what} goes out once {who} approved it: then repeat the identical call."
+        "Approval needed{id}; nothing was sent. {what} waits for {who}. Once it is approved, repeat the identical call: \
+         it goes out then, once. To repeat it before changes nothing."
     )
 }

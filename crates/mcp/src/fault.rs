@@ -1,5 +1,6 @@
 //! Errors of JSON-RPC and of tools, as messages of ours.
 
+use crate::gate::Told;
 use obelus_json::string::escape;
 use std::fmt;
 
@@ -52,12 +53,17 @@ impl Fault {
 
     /// The error as a message; `id` is as it was written.
     pub(crate) fn answer(&self, id: Option<&[u8]>) -> Vec<u8> {
-        let mut out = open(id);
-        out.extend_from_slice(b"\"error\":{\"code\":");
+        told(id, &Told::Error(&self.member()))
+    }
+
+    /// The member `error` of such a message.
+    pub(crate) fn member(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(128);
+        out.extend_from_slice(b"{\"code\":");
         out.extend_from_slice(self.code.to_string().as_bytes());
         out.extend_from_slice(b",\"message\":\"");
         escape(self.message.as_bytes(), &mut out);
-        out.extend_from_slice(b"\"}}");
+        out.extend_from_slice(b"\"}");
         out
     }
 }
@@ -91,11 +97,24 @@ pub(crate) fn tool_error(id: &[u8], is_modern: bool, text: &str) -> Vec<u8> {
     out
 }
 
-/// A result that is at hand.
-pub(crate) fn result(id: &[u8], result: &[u8]) -> Vec<u8> {
+/// A result that says that the call waits: whoever gets it repeats the request with `state` as its `requestState`.
+pub(crate) fn input_required(id: &[u8], state: &str) -> Vec<u8> {
     let mut out = open(Some(id));
-    out.extend_from_slice(b"\"result\":");
-    out.extend_from_slice(result);
+    out.extend_from_slice(b"\"result\":{\"resultType\":\"input_required\",\"requestState\":\"");
+    escape(state.as_bytes(), &mut out);
+    out.extend_from_slice(b"\"}}");
+    out
+}
+
+/// An answer that is at hand.
+pub(crate) fn told(id: Option<&[u8]>, told: &Told<'_>) -> Vec<u8> {
+    let mut out = open(id);
+    let (name, member): (&[u8], _) = match told {
+        Told::Result(member) => (b"\"result\":", member),
+        Told::Error(member) => (b"\"error\":", member),
+    };
+    out.extend_from_slice(name);
+    out.extend_from_slice(member);
     out.push(b'}');
     out
 }
@@ -116,6 +135,10 @@ mod tests {
             tool_error(b"1", true, "no"),
             br#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"no"}],"isError":true}}"#
         );
-        assert_eq!(result(b"1", b"{}"), br#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+        assert_eq!(told(Some(b"1"), &Told::Result(b"{}")), br#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+        assert_eq!(
+            input_required(b"1", "s"),
+            br#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":"s"}}"#
+        );
     }
 }

@@ -6,7 +6,11 @@ use obelus_gate::{
 };
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// How the state begins that a client of revision 2026-07-28 hands back to the gateway, so that it is told apart from
+/// a server's own.
+pub const STATE_PREFIX: &str = "obelus-waits-";
 
 /// Counts calls, judges them, and has people decide where policy wants it.
 pub trait Gate: Send + Sync {
@@ -16,9 +20,18 @@ pub trait Gate: Send + Sync {
     /// Says how a call ended that might go out. `ticket` is that of the ruling.
     fn settle(&self, ticket: &str, settled: &Settled<'_>);
 
+    /// Takes back a call that was to wait and of which nobody could be told.
+    fn withdraw(&self, approval: &str);
+
     /// Whether any call of this operation by this principal would be denied, whatever it is about: then its tool is not
     /// shown.
     fn is_closed(&self, operation: &Operation, principal: &Principal) -> bool;
+
+    /// A number that is another one whenever an approval stands otherwise than before.
+    fn changes(&self) -> u64;
+
+    /// Waits until that number is another than `seen`, or until then.
+    fn wait(&self, seen: u64, until: Instant);
 }
 
 /// A call that is to be judged.
@@ -40,6 +53,12 @@ pub struct Call<'a> {
     pub arguments: &'a [u8],
     /// The same, redacted.
     pub shown: &'a [u8],
+    /// All parameters as the server would get them, but for `_meta`: what an approval is bound to, and keeps.
+    pub params: &'a [u8],
+    /// Whether the client is of revision 2026-07-28, in which a call that waits is repeated with a state.
+    pub is_modern: bool,
+    /// The state that the client hands back; it begins with [`STATE_PREFIX`].
+    pub state: Option<&'a str>,
 }
 
 impl fmt::Debug for Call<'_> {
@@ -51,12 +70,48 @@ impl fmt::Debug for Call<'_> {
 /// What becomes of a call.
 #[derive(Debug)]
 pub struct Ruling {
-    /// What policy says of it.
-    pub decision: Decision,
+    /// What policy says of it, if that was asked.
+    pub decision: Option<Decision>,
     /// What becomes of it.
     pub judgement: Judgement,
     /// The approval that it waits for or had.
-    pub approval: Option<String>,
+    pub approval: Option<Bound>,
+}
+
+/// An approval, as records name it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Bound {
+    /// Its id.
+    pub id: String,
+    /// The digest of what it is bound to, in hexadecimal digits.
+    pub digest: String,
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WaitsFor {
+    /// So many people.
+    People(u8),
+    /// It was approved and is on its way: for its answer.
+    Answer,
+}
+
+/// An answer without the message around it.
+#[derive(Clone, Copy)]
+pub enum Told<'a> {
+    /// The member `result`.
+    Result(&'a [u8]),
+    /// The member `error`.
+    Error(&'a [u8]),
+}
+
+impl fmt::Debug for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Told::Result(_) => "Result",
+            Told::Error(_) => "Error",
+        })
+    }
 }
 
 /// What becomes of a call.
@@ -65,16 +120,29 @@ pub enum Judgement {
     Go {
         /// For [`Gate::settle`].
         ticket: String,
-        /// What is sent in place of its arguments: the bytes that were approved.
-        arguments: Option<Vec<u8>>,
+        /// What is sent in place of its parameters: those that were approved.
+        params: Option<Vec<u8>>,
     },
-    /// It waits for so many people.
+    /// It does not go out yet.
     Wait {
-        /// How many.
-        approvers: u8,
+        /// What for.
+        waits_for: WaitsFor,
+        /// Whether it waits from now on, rather than since before.
+        is_new: bool,
+        /// Whether the client is to be answered later: it has been told before that the call waits.
+        is_held: bool,
+        /// What the client hands back when it asks again. Without it, it repeats the identical call.
+        state: Option<String>,
     },
-    /// It was made before: the member `result` of the answer that was recorded.
-    Repeat(Vec<u8>),
+    /// It was made before: the answer that was recorded, an error if it says so.
+    Repeat {
+        /// Whether it is an error.
+        is_error: bool,
+        /// The member `result` or `error`.
+        member: Vec<u8>,
+    },
+    /// The state that the client hands back is none of the gateway's for this call.
+    Foreign,
     /// It goes nowhere.
     Deny {
         /// A short word.
@@ -89,7 +157,8 @@ impl fmt::Debug for Judgement {
         let name = match self {
             Judgement::Go { .. } => "Go",
             Judgement::Wait { .. } => "Wait",
-            Judgement::Repeat(_) => "Repeat",
+            Judgement::Repeat { .. } => "Repeat",
+            Judgement::Foreign => "Foreign",
             Judgement::Deny { .. } => "Deny",
         };
         f.debug_struct(name).finish_non_exhaustive()
@@ -101,8 +170,8 @@ impl fmt::Debug for Judgement {
 pub enum Settled<'a> {
     /// It did not go out after all.
     Kept,
-    /// It was answered; what is here is the member `result` as the client got it, or nothing if that was an error.
-    Answered(Option<&'a [u8]>),
+    /// It was answered: what the client got.
+    Answered(Told<'a>),
     /// It went out, and nobody knows what came of it.
     Unknown,
 }
@@ -154,8 +223,11 @@ impl Gate for PolicyGate {
             self.policy.decide(call.operation, &caller, sums.as_ref().unwrap_or(&Sums::default()), now);
         let judgement = match (&sums, decision.outcome) {
             (Err(error), _) => Judgement::Deny { reason: "totals", text: error.to_string() },
-            (_, Said::Allow) => Judgement::Go { ticket: call.id.to_owned(), arguments: None },
-            (_, Said::NeedsApproval { approvers }) => Judgement::Wait { approvers },
+            (_, Said::Allow) => Judgement::Go { ticket: call.id.to_owned(), params: None },
+            (_, Said::NeedsApproval { .. }) => Judgement::Deny {
+                reason: "needs_approval",
+                text: format!("{} needs approval, and nobody can give it here", call.operation.operation),
+            },
             (_, Said::Deny { because }) => {
                 Judgement::Deny { reason: "policy", text: denial(call.operation, because, &decision) }
             }
@@ -163,7 +235,7 @@ impl Gate for PolicyGate {
         if reservation.is_some() && sums.is_ok() && !matches!(judgement, Judgement::Go { .. }) {
             self.release(call.id);
         }
-        Ruling { decision, judgement, approval: None }
+        Ruling { decision: Some(decision), judgement, approval: None }
     }
 
     fn settle(&self, ticket: &str, settled: &Settled<'_>) {
@@ -176,9 +248,17 @@ impl Gate for PolicyGate {
         }
     }
 
+    fn withdraw(&self, _approval: &str) {}
+
     fn is_closed(&self, operation: &Operation, principal: &Principal) -> bool {
         is_closed(&self.policy, operation, principal)
     }
+
+    fn changes(&self) -> u64 {
+        0
+    }
+
+    fn wait(&self, _seen: u64, _until: Instant) {}
 }
 
 /// Whether rules deny any call of this operation: for no money at all, in no currency or one of the most common, today's

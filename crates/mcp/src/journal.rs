@@ -1,5 +1,6 @@
 //! Where decisions and what came of them are written down.
 
+use crate::gate::Bound;
 use crate::session::Principal;
 use obelus::Category;
 use obelus_gate::{Decision, Operation};
@@ -84,7 +85,9 @@ pub struct Decided<'a> {
     /// Why, if it goes nowhere: a short word.
     pub reason: Option<&'static str>,
     /// The approval that it waits for or had.
-    pub approval: Option<&'a str>,
+    pub approval: Option<&'a Bound>,
+    /// Whether it waits for that from now on.
+    pub is_asked: bool,
     /// What was replaced in the request.
     pub redactions: &'a [(Category, u64)],
     /// Bytes that were read.

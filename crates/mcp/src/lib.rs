@@ -32,10 +32,13 @@ mod session;
 mod stdio;
 
 pub use fault::Fault;
-pub use gate::{Call, Gate, Judgement, PolicyGate, Ruling, Settled, denial, is_closed};
+pub use gate::{
+    Bound, Call, Gate, Judgement, PolicyGate, Ruling, STATE_PREFIX, Settled, Told, WaitsFor, denial,
+    is_closed,
+};
 pub use journal::{Decided, Ended, Ending, Event, Journal, Outcome, Unrecorded, Verdict};
 pub use message::{DEPTH_MAX, MESSAGE_BYTES_MAX};
 pub use pins::{OnChange, Pinned, Pins, PinsError};
 pub use server::{Kind, Server, Settings};
-pub use session::{Principal, Session, Step, WAITING_MAX};
+pub use session::{HOLD, Held, Principal, Session, Step, WAITING_MAX};
 pub use stdio::{Client, Ended as StdioEnded, Stdio, Stopper};

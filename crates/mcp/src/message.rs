@@ -44,6 +44,10 @@ pub(crate) enum Slot {
     RequestId,
     /// `params.uri`
     Uri,
+    /// `params.requestState`
+    RequestState,
+    /// `params.inputResponses`
+    InputResponses,
     /// `result.tools`
     Tools,
     /// `result.cacheScope`
@@ -91,6 +95,8 @@ impl Place {
                 ("protocolVersion", Slot::Revision),
                 ("requestId", Slot::RequestId),
                 ("uri", Slot::Uri),
+                ("requestState", Slot::RequestState),
+                ("inputResponses", Slot::InputResponses),
             ],
             Place::Meta => &[(META_REVISION, Slot::MetaRevision)],
             Place::Result => &[
@@ -141,6 +147,13 @@ pub(crate) struct ToolAt {
     pub(crate) name: Option<String>,
 }
 
+/// A member of `params`, from its name to the end of its value.
+#[derive(Clone, Debug)]
+struct Member {
+    slot: Option<Slot>,
+    span: Range<usize>,
+}
+
 /// What a message is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
@@ -171,6 +184,7 @@ pub(crate) struct Message<'m> {
     pub(crate) id: Option<Id>,
     pub(crate) tools: Vec<ToolAt>,
     slots: [Option<Value>; SLOTS],
+    params: Vec<Member>,
 }
 
 /// Why a message is none, and the id that it seems to have, as it is written.
@@ -210,6 +224,7 @@ impl<'m> Message<'m> {
             names: Vec::new(),
             slots: [const { None }; SLOTS],
             tools: Vec::new(),
+            params: Vec::new(),
             fault: None,
         };
         let mut lexer = Lexer::new(Mode::Document, DEPTH_MAX);
@@ -248,6 +263,29 @@ impl<'m> Message<'m> {
     /// The id as it is written.
     pub(crate) fn raw_id(&self) -> Option<&'m [u8]> {
         self.bytes(Slot::Id)
+    }
+
+    /// `params` without some members, as an object.
+    pub(crate) fn params_without(&self, left_out: &[Slot]) -> Vec<u8> {
+        let mut out = vec![b'{'];
+        for member in &self.params {
+            if member.slot.is_some_and(|slot| left_out.contains(&slot)) {
+                continue;
+            }
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            out.extend_from_slice(self.raw.get(member.span.clone()).unwrap_or_default());
+        }
+        out.push(b'}');
+        out
+    }
+
+    /// The message with `cacheScope` being `private`; nothing if it says no other.
+    pub(crate) fn as_private(&self) -> Option<Vec<u8>> {
+        let scope = self.at(Slot::CacheScope)?;
+        let is_private = self.text(Slot::CacheScope).as_deref() == Some("private");
+        (!is_private).then(|| splice(self.raw, &[(scope.span.clone(), b"\"private\"".as_slice())]))
     }
 
     /// The id that another member holds.
@@ -319,6 +357,7 @@ struct Reader<'m> {
     names: Vec<Cow<'m, [u8]>>,
     slots: [Option<Value>; SLOTS],
     tools: Vec<ToolAt>,
+    params: Vec<Member>,
     /// The first fault. The rest is read for the id, so that the refusal reaches whoever waits.
     fault: Option<Fault>,
 }
@@ -366,15 +405,25 @@ impl<'m> Reader<'m> {
             return refuse(Fault::invalid("`params` is no object"));
         }
         let tools = std::mem::take(&mut self.tools);
-        Ok(Message { raw: self.raw, kind, id, tools, slots: self.slots })
+        Ok(Message { raw: self.raw, kind, id, tools, slots: self.slots, params: self.params })
     }
 
     fn note(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
     }
 
+    /// A value ends there: so does the member whose value it is.
+    fn member_ends(&mut self, end: usize) {
+        if self.frames.last().is_some_and(|top| top.place == Place::Params)
+            && let Some(member) = self.params.last_mut()
+        {
+            member.span.end = end;
+        }
+    }
+
     /// A value begins and, but for containers, ends.
     fn value(&mut self, shape: Shape, span: Range<usize>) {
+        self.member_ends(span.end);
         let Some(top) = self.frames.last_mut() else { return };
         let slot = top.member;
         if top.is_tool_name
@@ -431,6 +480,7 @@ impl Visitor for Reader<'_> {
     fn close(&mut self, _: Bracket, at: usize) -> Result<(), Infallible> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         self.names.truncate(frame.names_from);
+        self.member_ends(at + 1);
         if frame.place == Place::Tool
             && let Some(tool) = self.tools.last_mut()
         {
@@ -443,6 +493,7 @@ impl Visitor for Reader<'_> {
     }
 
     fn name(&mut self, body: Range<usize>, flags: StringFlags, _: Hits<'_>) -> Result<(), Infallible> {
+        let start = body.start - 1;
         let raw = self.raw.get(body).unwrap_or_default();
         let name = if flags.contains(StringFlags::ESCAPE) { decode(raw) } else { Cow::Borrowed(raw) };
         let place = self.frames.last().map_or(Place::Elsewhere, |top| top.place);
@@ -454,6 +505,9 @@ impl Visitor for Reader<'_> {
             ));
         }
         let is_tool_name = place == Place::Tool && &*name == b"name";
+        if place == Place::Params {
+            self.params.push(Member { slot, span: start..start });
+        }
         if self.comes_twice(name) {
             self.note(Fault::invalid("a member comes twice in one object: send each once"));
             // Which of the two counts is not ours to say.
@@ -539,6 +593,20 @@ mod tests {
         ] {
             assert_eq!(read(text).ok().expect("a response").kind, Kind::Response { is_error }, "{text}");
         }
+    }
+
+    #[test]
+    fn members_of_params_are_left_out_as_they_are_written() {
+        let text = r#"{"params" : { "name":"x", "_meta" : {"params":{"a":1}},"arguments":{ "a":[1 , 2] } , "requestState":"s","more":1.50},"jsonrpc":"2.0","id":1,"method":"a"}"#;
+        let message = read(text).ok().expect("a request");
+        let without = |slots: &[Slot]| String::from_utf8(message.params_without(slots)).expect("text");
+        assert_eq!(
+            without(&[Slot::Meta, Slot::RequestState]),
+            r#"{"name":"x","arguments":{ "a":[1 , 2] },"more":1.50}"#
+        );
+        assert_eq!(without(&[Slot::Name]).matches("_meta").count(), 1);
+        let none = read(r#"{"jsonrpc":"2.0","id":1,"method":"a"}"#).ok().expect("a request");
+        assert_eq!(none.params_without(&[]), b"{}");
     }
 
     #[test]

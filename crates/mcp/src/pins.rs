@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -46,7 +46,8 @@ pub struct Pins {
 #[derive(Default)]
 struct State {
     pinned: BTreeMap<String, String>,
-    changed: BTreeSet<String>,
+    /// Tools that are not described as their pins say, and the hash of how they are.
+    changed: BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -84,7 +85,7 @@ impl Pins {
             None => BTreeMap::new(),
             Some(path) => read(path)?,
         };
-        Ok(Pins { path, on_change, state: Mutex::new(State { pinned, changed: BTreeSet::new() }) })
+        Ok(Pins { path, on_change, state: Mutex::new(State { pinned, changed: BTreeMap::new() }) })
     }
 
     /// What a change does.
@@ -105,7 +106,7 @@ impl Pins {
                 Ok(Pinned::Same(hash))
             }
             Some(_) => {
-                state.changed.insert(tool.to_owned());
+                state.changed.insert(tool.to_owned(), hash.clone());
                 Ok(Pinned::Changed(hash))
             }
             None if state.pinned.len() >= TOOLS_MAX => Ok(Pinned::Full),
@@ -122,14 +123,15 @@ impl Pins {
         }
     }
 
-    /// The hash that is pinned for a tool, if it was seen.
+    /// The hash of a tool as it was last described, if it was seen.
     pub fn hash_of(&self, tool: &str) -> Option<String> {
-        self.state().pinned.get(tool).cloned()
+        let state = self.state();
+        state.changed.get(tool).or_else(|| state.pinned.get(tool)).cloned()
     }
 
     /// Whether calls of a tool are stopped, because its definition has changed.
     pub fn is_stopped(&self, tool: &str) -> bool {
-        self.on_change == OnChange::Stop && self.state().changed.contains(tool)
+        self.on_change == OnChange::Stop && self.state().changed.contains_key(tool)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

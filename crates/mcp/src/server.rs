@@ -5,10 +5,9 @@ use crate::journal::Journal;
 use crate::message::Lex;
 use crate::pins::Pins;
 use crate::session::{Principal, Session};
-use obelus::BuildError;
 use obelus_gate::{Catalogue, Connection, Denied, Operation, Servers, ToolCall};
 use obelus_vault::Scope;
-use obelus_wire::{Messages, Profile};
+use obelus_wire::Messages;
 use serde_json::{Value, json};
 use std::fmt;
 use std::sync::Arc;
@@ -37,8 +36,10 @@ pub struct Settings {
     pub gate: Arc<dyn Gate>,
     /// Where decisions are recorded.
     pub journal: Arc<dyn Journal>,
-    /// The definitions of its tools.
-    pub pins: Pins,
+    /// The definitions of its tools: the same for all sessions.
+    pub pins: Arc<Pins>,
+    /// What reads its messages.
+    pub messages: Arc<Messages>,
 }
 
 impl fmt::Debug for Settings {
@@ -53,8 +54,8 @@ pub struct Server {
     kind: Kind,
     pub(crate) gate: Arc<dyn Gate>,
     pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) pins: Pins,
-    pub(crate) messages: Messages,
+    pub(crate) pins: Arc<Pins>,
+    pub(crate) messages: Arc<Messages>,
     pub(crate) lex: Lex,
 }
 
@@ -65,14 +66,10 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Compiles what reads its messages: a twentieth of a second.
-    ///
-    /// # Errors
-    /// What [`Messages::new`] says.
-    pub fn new(settings: Settings, profile: &Profile) -> Result<Server, BuildError> {
-        let Settings { name, kind, gate, journal, pins } = settings;
-        let messages = Messages::new(profile)?;
-        Ok(Server { name, kind, gate, journal, pins, messages, lex: Lex::new() })
+    /// A server of these parts. Costs next to nothing.
+    pub fn new(settings: Settings) -> Server {
+        let Settings { name, kind, gate, journal, pins, messages } = settings;
+        Server { name, kind, gate, journal, pins, messages, lex: Lex::new() }
     }
 
     /// Begins a session: of one connection, or of one request where there are no connections. Tokens are those of `scope`.

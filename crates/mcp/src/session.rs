@@ -2,20 +2,28 @@
 
 use crate::call::Verdicts;
 use crate::fault::Fault;
-use crate::gate::Settled;
+use crate::gate::{STATE_PREFIX, Settled, Told};
 use crate::journal::{Decided, Ended, Ending, Event, Outcome, Unrecorded, Verdict};
-use crate::message::{Id, Kind, Message, Slot, Unreadable};
+use crate::message::{Id, Kind, Message, Slot, Unreadable, splice};
 use crate::method;
 use crate::server::Server;
 use obelus::Category;
 use obelus_vault::Scope;
 use obelus_wire::{Redacted, Sender};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Requests of one side that wait for an answer at one time.
 pub const WAITING_MAX: usize = 1024;
+
+/// How long a client of revision 2026-07-28 that asks again waits for people. Clients of that revision ask ten times at
+/// most, so that is how long they wait in all; the tenth part of it is less than what they give one request.
+pub const HOLD: Duration = Duration::from_secs(40);
+
+/// Requests of one client that are held at one time.
+const HELD_MAX: usize = 64;
 
 /// Who uses a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,6 +46,24 @@ pub enum Step {
     Answer(Vec<u8>),
     /// It goes no further, and nothing goes back.
     Drop,
+    /// It waits for people, and its answer comes later: [`Session::resume`].
+    Hold(Held),
+}
+
+/// A call that waits for people.
+pub struct Held {
+    raw: Vec<u8>,
+    id: Id,
+    /// [`Gate::changes`](crate::Gate::changes) before it was judged.
+    pub seen: u64,
+    /// Until when it waits at most.
+    pub until: Instant,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("until", &self.until).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Step {
@@ -46,6 +72,7 @@ impl fmt::Debug for Step {
             Step::Forward(_) => "Forward",
             Step::Answer(_) => "Answer",
             Step::Drop => "Drop",
+            Step::Hold(_) => "Hold",
         })
     }
 }
@@ -64,6 +91,11 @@ pub struct Session {
 struct State {
     /// Requests of the client.
     asked: HashMap<Id, Waiting>,
+    /// Requests that the client gave up and the server has not answered, the oldest first: those of which it is still to
+    /// be learnt what came of them with all that is known of them.
+    given_up: VecDeque<(Id, Option<Waiting>)>,
+    /// Requests of the client that wait for people.
+    held: HashSet<Id>,
     /// Requests of the server.
     asked_back: HashSet<Id>,
     is_closed: bool,
@@ -85,6 +117,16 @@ pub(crate) struct Request<'m> {
     pub(crate) is_modern: bool,
     /// A random name.
     pub(crate) name: String,
+    /// The state of ours that the client hands back.
+    pub(crate) state: Option<String>,
+    /// The message as it came.
+    pub(crate) came: &'m [u8],
+    /// [`Gate::changes`](crate::Gate::changes) before it was read.
+    pub(crate) seen: u64,
+    /// Until when it waits for people, if need be.
+    pub(crate) until: Instant,
+    /// Whether it has waited for people already.
+    pub(crate) is_held: bool,
 }
 
 impl fmt::Debug for Session {
@@ -108,10 +150,43 @@ impl Session {
             Err(Unreadable { fault, id }) => return self.refuse(id.as_deref(), None, "malformed", fault),
         };
         match &message.kind {
-            Kind::Request { method } => self.request(&message, method),
+            Kind::Request { method } => self.request(&message, method, None),
             Kind::Notification { method } => self.notification(&message, method),
             Kind::Response { .. } => self.answer_back(&message),
         }
+    }
+
+    /// Looks again at a call that waits. Once it is decided, or the time of [`Held::until`] has come, the step is another
+    /// than [`Step::Hold`].
+    pub fn resume(&self, held: &Held) -> Step {
+        let is_waited_for = |state: &State| state.held.contains(&held.id) && !state.is_closed;
+        if !is_waited_for(&self.state()) {
+            // The client has given it up, or left.
+            return Step::Drop;
+        }
+        let step = match Message::read(&self.server.lex, &held.raw) {
+            Ok(message) => match &message.kind {
+                Kind::Request { method } => self.request(&message, method, Some(held.until)),
+                _ => Step::Drop,
+            },
+            Err(_) => Step::Drop,
+        };
+        if matches!(step, Step::Hold(_)) || self.state().held.remove(&held.id) {
+            return step;
+        }
+        // It was given up meanwhile: what has left has left.
+        match step {
+            Step::Forward(message) => {
+                self.give_up(held.id.clone());
+                Step::Forward(message)
+            }
+            _ => Step::Drop,
+        }
+    }
+
+    /// Waits until a call that waits should be looked at again.
+    pub fn wait(&self, held: &Held) {
+        self.server.gate.wait(held.seen, held.until);
     }
 
     /// Reads a message of the server. [`Step::Forward`] goes to the client.
@@ -130,13 +205,17 @@ impl Session {
     /// Ends the session: what waits for an answer counts as sent, with an unknown outcome, and no message of the client
     /// goes on any more.
     pub fn close(&self) {
-        let asked = {
+        let (asked, given_up) = {
             let mut state = self.state();
             state.is_closed = true;
-            std::mem::take(&mut state.asked)
+            state.held.clear();
+            (std::mem::take(&mut state.asked), std::mem::take(&mut state.given_up))
         };
         for waiting in asked.into_values() {
             self.end(waiting, Settled::Unknown, Outcome::Unknown, None, (0, &[]));
+        }
+        for waiting in given_up.into_iter().filter_map(|(_, waiting)| waiting) {
+            self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, &[]));
         }
     }
 
@@ -145,8 +224,10 @@ impl Session {
         self.server.messages.text(text, &self.scope).ok()
     }
 
-    fn request(&self, message: &Message<'_>, method: &str) -> Step {
+    fn request(&self, message: &Message<'_>, method: &str, held_until: Option<Instant>) -> Step {
         let (Some(id), Some(raw_id)) = (message.id.clone(), message.raw_id()) else { return Step::Drop };
+        // Asked first: what changes from now on is seen by whoever waits.
+        let seen = self.server.gate.changes();
         let refuse = |method, reason, fault| self.refuse(Some(raw_id), method, reason, fault);
         let Some(method) = method::of_client(method) else {
             return refuse(None, "unknown_method", Fault::method());
@@ -156,17 +237,26 @@ impl Session {
             let fault = Fault::new(-32022, "the revision is not known to the gateway: use 2026-07-28");
             return refuse(Some(method), "revision", fault);
         }
-        {
-            let state = self.state();
-            if state.asked.contains_key(&id) {
-                let fault = Fault::invalid("another request with this id is under way: give each its own");
-                return refuse(Some(method), "id", fault);
-            }
-            if state.asked.len() >= WAITING_MAX {
-                let fault = Fault::refused("too many requests are under way: wait for answers");
-                return refuse(Some(method), "limit", fault);
-            }
+        let until = held_until.unwrap_or_else(|| Instant::now() + HOLD);
+        if let Err((reason, fault)) = self.state().admit(&id, held_until.is_some()) {
+            return refuse(Some(method), reason, fault);
         }
+        let came = message.raw;
+        let state = message.text(Slot::RequestState);
+        let state = state.filter(|state| method == "tools/call" && state.starts_with(STATE_PREFIX));
+        // What is the gateway's own goes no further.
+        let without = match message.at(Slot::Params).filter(|_| state.is_some()) {
+            None => None,
+            Some(params) => {
+                let left = message.params_without(&[Slot::RequestState, Slot::InputResponses]);
+                Some(splice(message.raw, &[(params.span.clone(), left.as_slice())]))
+            }
+        };
+        let read = without.as_deref().map(|raw| Message::read(&self.server.lex, raw)).transpose();
+        let Ok(read) = read else {
+            return refuse(Some(method), "internal", Fault::internal("the call cannot be put together"));
+        };
+        let message = read.as_ref().unwrap_or(message);
         let Some(name) = random_name() else {
             return refuse(Some(method), "internal", Fault::internal("the system gives no random bytes"));
         };
@@ -176,7 +266,9 @@ impl Session {
                 return refuse(Some(method), refusal.reason.as_str(), Fault::refused(&refusal.message));
             }
         };
-        let request = Request { id, raw_id, method, is_modern: revision.is_some(), name };
+        let is_modern = revision.is_some();
+        let is_held = held_until.is_some();
+        let request = Request { id, raw_id, method, is_modern, name, state, came, seen, until, is_held };
         if method == "tools/call" {
             return self.call(&request, message, &redacted);
         }
@@ -205,6 +297,7 @@ impl Session {
             verdict: verdicts.verdict,
             reason: verdicts.reason,
             approval: verdicts.approval,
+            is_asked: verdicts.is_asked,
             redactions: &redacted.counts,
             scanned_bytes,
             unread: &redacted.unread,
@@ -232,6 +325,7 @@ impl Session {
             verdict: Verdict::Deny,
             reason: Some(reason),
             approval: None,
+            is_asked: false,
             redactions: &[],
             scanned_bytes: 0,
             unread: &[],
@@ -247,13 +341,11 @@ impl Session {
             match self.server.messages.redact(Sender::Client, message.raw, &self.scope) {
                 Ok(redacted) => {
                     let Ok(body) = self.passed(redacted) else { return Step::Drop };
-                    if method == "notifications/cancelled"
-                        && let Some(id) = message.id_at(Slot::RequestId)
-                        && let Some(waiting) = self.state().asked.remove(&id)
-                    {
-                        self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, &[]));
-                    }
-                    return Step::Forward(body);
+                    let given_up = message.id_at(Slot::RequestId);
+                    let given_up = given_up.filter(|_| method == "notifications/cancelled");
+                    // The server knows nothing of what is held.
+                    let is_known = given_up.is_none_or(|id| self.give_up(id));
+                    return if is_known { Step::Forward(body) } else { Step::Drop };
                 }
                 Err(refusal) => refusal.reason.as_str(),
             }
@@ -263,6 +355,54 @@ impl Session {
         // Nobody waits for an answer to it.
         drop(self.refuse(None, None, reason, Fault::method()));
         Step::Drop
+    }
+
+    /// The client wants no answer any more. Says whether the server may know of the request.
+    ///
+    /// Its id stays taken until the server has answered, so that the answer is not taken for that to another request; and
+    /// what comes of a call is still learnt.
+    fn give_up(&self, id: Id) -> bool {
+        let (ended, was_held) = {
+            let mut state = self.state();
+            if state.held.remove(&id) {
+                (Vec::new(), true)
+            } else if let Some(waiting) = state.asked.remove(&id) {
+                let mut ended = Vec::new();
+                let is_call = waiting.ticket.is_some();
+                if !is_call {
+                    ended.push(waiting);
+                    state.given_up.push_back((id, None));
+                } else {
+                    state.given_up.push_back((id, Some(waiting)));
+                }
+                if state.given_up.len() > WAITING_MAX {
+                    ended.extend(state.given_up.pop_front().and_then(|(_, waiting)| waiting));
+                }
+                (ended, false)
+            } else {
+                (Vec::new(), false)
+            }
+        };
+        for waiting in ended {
+            self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, &[]));
+        }
+        !was_held
+    }
+
+    /// A call waits for people.
+    pub(crate) fn hold(&self, request: &Request<'_>) -> Option<Held> {
+        let mut state = self.state();
+        let is_held = state.held.contains(&request.id);
+        if state.is_closed || is_held != request.is_held || (!is_held && state.held.len() >= HELD_MAX) {
+            return None;
+        }
+        state.held.insert(request.id.clone());
+        Some(Held {
+            raw: request.came.to_vec(),
+            id: request.id.clone(),
+            seen: request.seen,
+            until: request.until,
+        })
     }
 
     /// An answer of the client to a request of the server.
@@ -336,20 +476,19 @@ impl Session {
 
     /// An answer of the server.
     fn answered(&self, message: &Message<'_>, is_error: bool) -> Step {
-        let waiting = message.id.as_ref().and_then(|id| self.state().asked.remove(id));
-        let Some(waiting) = waiting else {
+        let Some((waiting, is_given_up)) = message.id.as_ref().and_then(|id| self.state().answered(id))
+        else {
             self.note_dropped("unmatched");
             return Step::Drop;
         };
+        // Nobody waits for the answer to a request that was given up; what came of it is learnt all the same.
+        let pass = |body| if is_given_up { Step::Drop } else { Step::Forward(body) };
+        let Some(waiting) = waiting else { return Step::Drop };
         let fail = |waiting, reason, fault: Fault| {
-            self.end(
-                waiting,
-                Settled::Answered(None),
-                Outcome::Failed,
-                Some(reason),
-                (message.raw.len(), &[]),
-            );
-            Step::Forward(fault.answer(message.raw_id()))
+            let member = fault.member();
+            let settled = Settled::Answered(Told::Error(&member));
+            self.end(waiting, settled, Outcome::Failed, Some(reason), (message.raw.len(), &[]));
+            pass(fault.answer(message.raw_id()))
         };
         if waiting.method == "initialize"
             && let Some(revision) = message.at(Slot::ResultRevision).and(message.text(Slot::ResultRevision))
@@ -363,7 +502,8 @@ impl Session {
                 Ok(listed) => listed,
                 Err(Unrecorded) => return fail(waiting, "audit", Fault::internal(&Unrecorded.to_string())),
             },
-            _ => None,
+            // What is shown depends on who asks.
+            _ => message.as_private(),
         };
         let raw = listed.as_deref().unwrap_or(message.raw);
         let redacted = match self.server.messages.redact(Sender::Server, raw, &self.scope) {
@@ -374,29 +514,35 @@ impl Session {
             }
         };
         let read = (message.raw.len(), redacted.counts.as_slice());
-        if waiting.ticket.is_some() {
-            // It is what the engine let out of a message that was read.
-            let out = Message::read(&self.server.lex, &redacted.body).ok();
-            let result = out.as_ref().and_then(|out| out.bytes(Slot::Result));
-            let is_failed = is_error || message.bytes(Slot::IsError) == Some(b"true");
-            let outcome = if is_failed { Outcome::Failed } else { Outcome::Completed };
-            self.end(waiting, Settled::Answered(result), outcome, is_failed.then_some("tool_error"), read);
-        } else {
-            let outcome = if is_error { Outcome::Failed } else { Outcome::Completed };
-            self.end(waiting, Settled::Answered(None), outcome, is_error.then_some("error"), read);
-        }
-        Step::Forward(redacted.body)
+        let (is_failed, why) = match waiting.ticket.is_some() {
+            true => (is_error || message.bytes(Slot::IsError) == Some(b"true"), "tool_error"),
+            false => (is_error, "error"),
+        };
+        let outcome = if is_failed { Outcome::Failed } else { Outcome::Completed };
+        // It is what the engine let out of a message that was read.
+        let out = Message::read(&self.server.lex, &redacted.body).ok();
+        let told = out.as_ref().and_then(|out| match is_error {
+            true => out.bytes(Slot::Error).map(Told::Error),
+            false => out.bytes(Slot::Result).map(Told::Result),
+        });
+        let settled = told.map_or(Settled::Unknown, Settled::Answered);
+        self.end(waiting, settled, outcome, is_failed.then_some(why), read);
+        pass(redacted.body)
     }
 
     fn unreadable_of_server(&self, id: Option<&[u8]>) -> Step {
-        let waiting = id.and_then(Id::of_raw).and_then(|id| self.state().asked.remove(&id));
-        let Some(waiting) = waiting else {
+        let answered = id.and_then(Id::of_raw).and_then(|id| self.state().answered(&id));
+        let Some((waiting, is_given_up)) = answered else {
             self.note_dropped("malformed");
             return Step::Drop;
         };
-        self.end(waiting, Settled::Answered(None), Outcome::Failed, Some("malformed"), (0, &[]));
         let fault = Fault::refused("the request was made, and its answer is no message of the protocol");
-        Step::Forward(fault.answer(id))
+        if let Some(waiting) = waiting {
+            let member = fault.member();
+            let settled = Settled::Answered(Told::Error(&member));
+            self.end(waiting, settled, Outcome::Failed, Some("malformed"), (0, &[]));
+        }
+        if is_given_up { Step::Drop } else { Step::Forward(fault.answer(id)) }
     }
 
     /// A message that is no request of the client and no answer to one: nothing of it goes on while records cannot be
@@ -452,6 +598,32 @@ impl Session {
     /// Nothing in it is left half done where a thread could panic.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether a request of the client may have that id.
+    fn admit(&self, id: &Id, is_held: bool) -> Result<(), (&'static str, Fault)> {
+        let is_given_up = self.given_up.iter().any(|(given_up, _)| given_up == id);
+        if self.asked.contains_key(id) || self.held.contains(id) != is_held || is_given_up {
+            return Err((
+                "id",
+                Fault::invalid("another request with this id is under way: give each its own"),
+            ));
+        }
+        if self.asked.len() >= WAITING_MAX {
+            return Err(("limit", Fault::refused("too many requests are under way: wait for answers")));
+        }
+        Ok(())
+    }
+
+    /// What is known of a request that the server answers, and whether the client has given it up.
+    fn answered(&mut self, id: &Id) -> Option<(Option<Waiting>, bool)> {
+        if let Some(waiting) = self.asked.remove(id) {
+            return Some((Some(waiting), false));
+        }
+        let at = self.given_up.iter().position(|(given_up, _)| given_up == id)?;
+        self.given_up.remove(at).map(|(_, waiting)| (waiting, true))
     }
 }
 

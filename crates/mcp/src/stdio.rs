@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use crate::message::MESSAGE_BYTES_MAX;
-use crate::session::{Session, Step};
+use crate::session::{Held, Session, Step};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -279,7 +279,12 @@ fn tell(output: &Output, message: Vec<u8>) -> io::Result<()> {
     output.flush()
 }
 
-fn read_client(session: &Session, input: Box<dyn Read + Send>, queue: &SyncSender<Queued>, output: &Output) {
+fn read_client(
+    session: &Arc<Session>,
+    input: Box<dyn Read + Send>,
+    queue: &SyncSender<Queued>,
+    output: &Arc<Output>,
+) {
     let mut lines = Lines::new(BufReader::new(input), MESSAGE_BYTES_MAX);
     while let Ok(Some(read)) = lines.next() {
         let step = match read {
@@ -292,9 +297,28 @@ fn read_client(session: &Session, input: Box<dyn Read + Send>, queue: &SyncSende
             Step::Forward(message) => queue.send(Some(line(message))).is_ok(),
             Step::Answer(message) => tell(output, message).is_ok(),
             Step::Drop => true,
+            Step::Hold(held) => {
+                let (session, queue, output) = (Arc::clone(session), queue.clone(), Arc::clone(output));
+                thread::spawn(move || hold(&session, held, &queue, &output));
+                true
+            }
         };
         if !is_passed {
             return;
+        }
+    }
+}
+
+/// Waits until a call that waits for people is decided. There are as many of these threads as a session holds calls.
+fn hold(session: &Session, mut held: Held, queue: &SyncSender<Queued>, output: &Output) {
+    loop {
+        session.wait(&held);
+        // One whom nobody can tell has left, which others notice.
+        match session.resume(&held) {
+            Step::Hold(again) => held = again,
+            Step::Forward(message) => return queue.send(Some(line(message))).unwrap_or_default(),
+            Step::Answer(message) => return tell(output, message).unwrap_or_default(),
+            Step::Drop => return,
         }
     }
 }
@@ -317,7 +341,7 @@ fn read_server(session: &Session, pipe: impl Read, queue: &SyncSender<Queued>, o
                     return Event::ServerStuck;
                 }
             }
-            Step::Drop => {}
+            Step::Drop | Step::Hold(_) => {}
         }
     }
     Event::ServerLeft

@@ -12,6 +12,7 @@ use crate::server::{self, Lifetime, Phase};
 use crate::stores::{self, StartError};
 use crate::watch_keys;
 use obelus_audit::{Disk, FileSystem, Kind, Log, Outcome, Record};
+use obelus_vault::{Vault, VirtualKeys};
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
@@ -81,28 +82,17 @@ impl App {
     ) -> Result<App, StartError> {
         let config = Config::read(config_path.as_deref(), &*env)?;
         let policy = compile(&config, &env)?;
-        let (keys, vault) = stores::open(&config, &*env)?;
-        stores::make_folder(&config.audit.path)?;
-        if let Some(key) = &config.audit.key {
-            stores::make_folder(key)?;
-        }
-        let audit = Log::open_on(&config.audit, disk).map_err(StartError::Audit)?;
+        let stores = stores::open(&config, &*env)?;
+        let audit = open_log(&config, disk)?;
         let data = bind(config.listen, "listen").await?;
         let admin = bind(config.admin, "admin").await?;
         let stripe = match config.gate.as_ref().and_then(|gate| gate.stripe.as_ref()?.listen) {
             Some(address) => Some(bind(address, "gate.stripe.listen").await?),
             None => None,
         };
-        let gate = config.gate.as_ref().map(GateStores::open).transpose()?;
-        let core = Arc::new(Core::new(policy, (vault, keys), audit, gate));
+        let core = open_core(&config, policy, stores, audit).await?;
         let collector = Collector::open(&config, &core, &*env)?;
         core.rate.restore(&core.keys, SystemTime::now()).map_err(StartError::Store)?;
-        let started =
-            Record { policy_version: Some(core.policy.load().version.clone()), ..Record::new(Kind::Started) };
-        if core.record(&started).await.is_err() {
-            let told = std::io::Error::other("the log says why");
-            return Err(StartError::Io(config.audit.path.display().to_string(), "write the audit", told));
-        }
         Ok(App { core, data, admin, stripe, collector, config_path, env })
     }
 
@@ -208,7 +198,37 @@ fn compile(config: &Config, env: &OwnedEnv) -> Result<Policy, ConfigError> {
     Ok(policy)
 }
 
-async fn bind(address: SocketAddr, what: &'static str) -> Result<TcpListener, StartError> {
+/// Opens the audit, which one process writes at a time: whatever else one process may use at a time is opened after it.
+pub(crate) fn open_log(config: &Config, disk: Arc<dyn Disk>) -> Result<Log, StartError> {
+    stores::make_folder(&config.audit.path)?;
+    if let Some(key) = &config.audit.key {
+        stores::make_folder(key)?;
+    }
+    Log::open_on(&config.audit, disk).map_err(StartError::Audit)
+}
+
+/// What all requests share, and the record that it begins.
+pub(crate) async fn open_core(
+    config: &Config,
+    policy: Policy,
+    (keys, vault): (VirtualKeys, Vault),
+    audit: Log,
+) -> Result<Arc<Core>, StartError> {
+    let gate = config.gate.as_ref().map(GateStores::open).transpose()?;
+    let core = Arc::new(Core::new(policy, (vault, keys), audit, gate));
+    for server in config.mcp.values() {
+        core.pins(server)?;
+    }
+    let started =
+        Record { policy_version: Some(core.policy.load().version.clone()), ..Record::new(Kind::Started) };
+    if core.record(&started).await.is_err() {
+        let told = std::io::Error::other("the log says why");
+        return Err(StartError::Io(config.audit.path.display().to_string(), "write the audit", told));
+    }
+    Ok(core)
+}
+
+pub(crate) async fn bind(address: SocketAddr, what: &'static str) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| StartError::Io(format!("{what} {address}"), "listen there", error))
@@ -253,6 +273,7 @@ fn load(core: &Core, path: Option<PathBuf>, env: &OwnedEnv) -> Result<obelus_aud
             core.record_blocking(&record(Outcome::Completed, Some(version.clone())))
                 .map_err(|refused| ConfigError::new(refused.message))?;
             core.policy.store(Arc::new(policy));
+            core.forget_pins();
             Ok(version)
         }
         Err(error) => {

@@ -145,7 +145,9 @@ fn check(mut file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Conf
     let limits = parts::limits(&file.limits)?;
     let durable_decisions = file.audit.durable == Durable::Decisions;
     let admin = file.admin.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8788)));
-    let gate = file.gate.map(|section| {
+    // Calls of tools are judged, whether or not anything is said of it.
+    let section = file.gate.or_else(|| (!mcp.is_empty()).then(file::GateSection::default));
+    let gate = section.map(|section| {
         let names = workflows.keys().map(String::as_str).collect();
         gate::gate(section, folder, admin, &names, |name| place(None, name))
     });

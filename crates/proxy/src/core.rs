@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use crate::config::{ConfigError, McpServer};
 use crate::gate::{GateStores, unix_seconds};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -7,11 +8,14 @@ use crate::open::OpenRequests;
 use crate::policy::Policy;
 use crate::rate::Rate;
 use crate::refused::{Refused, Why};
+use crate::stores::{StartError, make_folder};
 use arc_swap::ArcSwap;
 use obelus_audit::{Log, Place, Record, Unwritten, Word};
+use obelus_mcp::{OnChange, Pins};
 use obelus_vault::{Health, Vault, VirtualKeys};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -33,7 +37,9 @@ pub(crate) struct Core {
     pub(crate) open: Arc<OpenRequests>,
     /// What the gate keeps, if calls are served.
     pub(crate) gate: Option<Arc<GateStores>>,
-    audit: Log,
+    audit: Arc<Log>,
+    /// The definitions of tools, by the file that keeps them: all sessions of a server share them.
+    pins: Mutex<HashMap<PathBuf, Arc<Pins>>>,
     /// Virtual keys whose use since the start is on the disk.
     in_use: Mutex<BTreeSet<Word>>,
     is_draining: AtomicBool,
@@ -62,7 +68,8 @@ impl Core {
             memory,
             open: Arc::default(),
             gate: gate.map(Arc::new),
-            audit,
+            audit: Arc::new(audit),
+            pins: Mutex::default(),
             in_use: Mutex::default(),
             is_draining: AtomicBool::new(false),
         }
@@ -108,8 +115,26 @@ impl Core {
     }
 
     /// The audit itself.
-    pub(crate) fn audit(&self) -> &Log {
+    pub(crate) fn audit(&self) -> &Arc<Log> {
         &self.audit
+    }
+
+    /// The definitions of a server's tools, as they are pinned.
+    pub(crate) fn pins(&self, server: &McpServer) -> Result<Arc<Pins>, StartError> {
+        let mut all = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(&server.pins) {
+            return Ok(Arc::clone(known));
+        }
+        make_folder(&server.pins)?;
+        let on_change = if server.stops_changed { OnChange::Stop } else { OnChange::Record };
+        let pins = Pins::open(Some(server.pins.clone()), on_change)
+            .map_err(|error| StartError::Config(ConfigError::new(error.to_string())))?;
+        Ok(Arc::clone(all.entry(server.pins.clone()).or_insert(Arc::new(pins))))
+    }
+
+    /// Pins are read again by the sessions that begin from now on.
+    pub(crate) fn forget_pins(&self) {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Whether values can be kept and keys looked up. May wait for the store.

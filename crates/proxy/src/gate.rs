@@ -9,6 +9,7 @@ mod handler;
 mod incoming;
 mod judge;
 mod page;
+mod people;
 mod reply;
 mod session;
 mod subjects;
@@ -18,6 +19,7 @@ mod token;
 
 pub(crate) use desk::answer as approvals;
 pub(crate) use handler::{Surface, handle};
+pub(crate) use people::People;
 pub(crate) use subjects::answer as subjects;
 pub(crate) use sweep::sweep;
 pub use token::{ApproverToken, approver_token};
@@ -30,7 +32,7 @@ use crate::stores::{StartError, make_folder};
 use crate::upstream::Client;
 use hyper::header::HeaderValue;
 use obelus_audit::Word;
-use obelus_gate::{Approvals, Catalogue, PolicyFile, SealKey, Servers, SqliteTotals, Subjects};
+use obelus_gate::{Approvals, Catalogue, PolicyFile, SealKey, SqliteTotals, Subjects};
 use obelus_vault::VaultKey;
 use obelus_wire::Documents;
 use std::collections::HashMap;
@@ -38,6 +40,7 @@ use std::fmt;
 use std::fs;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// The rules of a configuration, and who may do what under them.
 pub(crate) struct Gate {
@@ -75,6 +78,8 @@ pub(crate) struct GateStores {
     /// Keys under which records hold calls as they left, if they do.
     pub(crate) subjects: Option<Subjects>,
     pub(crate) sessions: Sessions,
+    /// Counts changes of approvals, for whoever waits for one.
+    changes: watch::Sender<u64>,
 }
 
 impl Gate {
@@ -89,7 +94,7 @@ impl Gate {
                 .map_err(|error| fault(format!("{name}: cannot read the rules: {error}: check the path")))?;
             files.push(PolicyFile { name, text });
         }
-        let rules = obelus_gate::Policy::load(&files, &Servers::default())
+        let rules = obelus_gate::Policy::load(&files, &crate::mcp::servers(config))
             .map_err(|error| fault(error.to_string()))?;
         if let Some(rule) = rules.rules().into_iter().find(|rule| Word::new(&rule.id).is_none()) {
             return Err(fault(format!(
@@ -232,7 +237,18 @@ impl GateStores {
             subjects: subjects.transpose()?,
             totals: SqliteTotals::open(&config.totals).map_err(|error| fault(error.to_string()))?,
             sessions: Sessions::default(),
+            changes: watch::Sender::new(0),
         })
+    }
+
+    /// An approval stands otherwise than before: whoever waits looks again.
+    pub(crate) fn ring(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// How often that was so.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 }
 

@@ -1,27 +1,36 @@
 //! `obelus mcp`: a server of tools that is a process, with the keys, tokens, rules and records of the sidecar.
 
 mod journal;
+mod tools;
 
+pub(crate) use tools::{Tools, servers};
+
+use crate::admin;
+use crate::app::{bind, open_core, open_log};
 use crate::config::{Config, ConfigError, McpKind, McpServer, Source};
+use crate::core::Core;
+use crate::gate::{self, People};
 use crate::guard::silence_panics;
-use crate::policy::{one_line, wire_profile};
+use crate::open::Ticket;
+use crate::policy::Policy;
 use crate::process::{hide_memory, signals};
+use crate::server::Phase;
 use crate::stores::{self, StartError};
+use crate::watch_keys;
 use journal::LogJournal;
-use obelus_audit::{Kind as RecordKind, Log, Outcome, Record, Word};
-use obelus_gate::{Policy, PolicyFile, Servers, SqliteTotals};
-use obelus_mcp::{
-    Client, Kind, OnChange, Pins, PolicyGate, Principal, Server, Session, Settings, Stdio, StdioEnded,
-};
-use obelus_vault::{Holder, Vault};
-use obelus_wire::RestoredArgument;
-use sha2::{Digest, Sha256};
+use obelus_audit::{FileSystem, Kind as RecordKind, Outcome, Record};
+use obelus_gate::Servers;
+use obelus_mcp::{Client, Kind, Principal, Server, Session, Settings, Stdio, StdioEnded, Stopper};
+use obelus_vault::{Holder, Vault, VirtualKeys};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::net::TcpListener;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::watch;
 
 /// The environment variable that holds the virtual key of whoever uses the tools.
 pub const KEY_VARIABLE: &str = "OBELUS_KEY";
@@ -38,7 +47,8 @@ const SESSION_DEFAULT: &str = "default";
 /// Runs `command` as the server of that name, between standard input and output, until either side ends or SIGTERM or
 /// SIGINT comes. The virtual key is read from [`KEY_VARIABLE`], which the server does not get to see.
 ///
-/// It writes the audit itself, so it cannot run beside a sidecar or another server with the same audit.
+/// It writes the audit itself, so it cannot run beside a sidecar or another server with the same audit. Where people
+/// approve calls, they do so at the admin listener, which it serves for as long as it runs.
 ///
 /// # Errors
 /// Whatever keeps it from starting; the command was not run then, or could not be.
@@ -54,8 +64,14 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
         let known = config.mcp.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         ConfigError::new(format!("--server {name}: is none of `mcp` in the configuration ({known})"))
     })?;
+    if config.audit.stdout {
+        let what =
+            "audit.stdout: standard output is where the client reads answers: leave it out for `obelus mcp`";
+        return Err(ConfigError::new(what).into());
+    }
     let kind = kind(name, described, command)?;
     let hidden = hidden(&config, &kind);
+    let policy = Policy::compile(&config, &env)?;
     let threads = |error| StartError::Io("threads".to_owned(), "start them", error);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -63,38 +79,18 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
         .build()
         .map_err(threads)?;
     let (keys, vault) = stores::open(&config, &env)?;
-    let presented = env(KEY_VARIABLE).and_then(|key| key.into_string().ok()).unwrap_or_default();
-    let holder = keys.check(presented.as_bytes(), SystemTime::now()).map_err(|fault| {
-        ConfigError::new(format!(
-            "{KEY_VARIABLE}: {fault}: set it to a virtual key, as `obelus keys create` makes it"
-        ))
-    })?;
-    drop(presented);
-    if !described.workflows.contains(&holder.workflow) || !config.workflows.contains_key(&holder.workflow) {
-        let what = format!("mcp.{name}: not for the workflow of this virtual key: name it in `workflows`");
-        return Err(ConfigError::new(what).into());
-    }
-    let log = open_log(&config)?;
-    let version = Word::hex(Sha256::digest(config.text.as_bytes()).get(..16).unwrap_or_default());
-    let started = Record { policy_version: Some(version.clone()), ..Record::new(RecordKind::Started) };
-    log.append_blocking(&started, SystemTime::now()).map_err(|_unwritten| unwritten(&config))?;
-    let journal = LogJournal::new(Arc::clone(&log), runtime.handle().clone(), version);
-    let session = session(&config, name, kind, &holder, &vault, journal)?;
+    let holder = holder(&keys, name, &config)?;
+    let desk = runtime.block_on(open(&config, name, policy, (keys, vault)))?;
+    let core = Arc::clone(&desk.core);
+    let ticket = core.open.add(holder.id);
+    let session = session(&core, (name, kind), &holder, SESSION_DEFAULT, None, runtime.handle())?;
     let mut process = Command::new(program);
     process.args(arguments);
     for variable in hidden {
         process.env_remove(variable);
     }
     let stdio = Stdio::new(session, process);
-    let stopper = stdio.stopper();
-    let mut told = {
-        let _guard = runtime.enter();
-        signals().map_err(|error| StartError::Io("signals".to_owned(), "listen to them", error))?
-    };
-    runtime.spawn(async move {
-        while told.recv().await.is_some_and(|signal| signal == crate::app::Signal::Reload) {}
-        stopper.stop();
-    });
+    let phase = serve(&runtime, desk, (ticket, stdio.stopper()))?;
     let client = Client {
         input: Box::new(io::stdin()),
         output: Box::new(io::stdout()),
@@ -103,32 +99,98 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
     let ended = stdio
         .run(client)
         .map_err(|error| StartError::Io(Path::new(program).display().to_string(), "run it", error));
+    phase.send_replace(Phase::Ending);
     // It ends whether this can be written or not.
-    drop(log.append_blocking(
+    drop(core.audit().append_blocking(
         &Record { outcome: Some(Outcome::Completed), ..Record::new(RecordKind::Stopped) },
         SystemTime::now(),
     ));
     runtime.shutdown_background();
-    log.close().map_err(|_unwritten| unwritten(&config))?;
+    core.audit().close().map_err(|_unwritten| {
+        let told = io::Error::other("it fails, or its disk is full");
+        StartError::Io(config.audit.path.display().to_string(), "write the audit", told)
+    })?;
     ended
 }
 
-fn unwritten(config: &Config) -> StartError {
-    let told = io::Error::other("it fails, or its disk is full");
-    StartError::Io(config.audit.path.display().to_string(), "write the audit", told)
-}
-
-fn open_log(config: &Config) -> Result<Arc<Log>, StartError> {
-    if config.audit.stdout {
-        let what =
-            "audit.stdout: standard output is where the client reads answers: leave it out for `obelus mcp`";
+/// Who uses the tools.
+fn holder(keys: &VirtualKeys, name: &str, config: &Config) -> Result<Holder, StartError> {
+    let presented = std::env::var(KEY_VARIABLE).unwrap_or_default();
+    let holder = keys.check(presented.as_bytes(), SystemTime::now()).map_err(|fault| {
+        ConfigError::new(format!(
+            "{KEY_VARIABLE}: {fault}: set it to a virtual key, as `obelus keys create` makes it"
+        ))
+    })?;
+    let is_named =
+        config.mcp.get(name).is_some_and(|described| described.workflows.contains(&holder.workflow));
+    if !is_named || !config.workflows.contains_key(&holder.workflow) {
+        let what = format!("mcp.{name}: not for the workflow of this virtual key: name it in `workflows`");
         return Err(ConfigError::new(what).into());
     }
-    stores::make_folder(&config.audit.path)?;
-    if let Some(key) = &config.audit.key {
-        stores::make_folder(key)?;
+    Ok(holder)
+}
+
+/// What a session is judged with, and where people decide about its calls.
+struct Desk {
+    core: Arc<Core>,
+    /// Absent where nobody may decide.
+    listener: Option<TcpListener>,
+}
+
+async fn open(
+    config: &Config,
+    name: &str,
+    policy: Policy,
+    stores: (VirtualKeys, Vault),
+) -> Result<Desk, StartError> {
+    let audit = match open_log(config, Arc::new(FileSystem)) {
+        Err(StartError::Audit(obelus_audit::Error::Locked(path))) => {
+            return Err(ConfigError::new(format!(
+                "{}: another process writes this audit, `obelus serve` or another `obelus mcp`. Records, approvals and \
+                 totals are its alone, so mcp.{name} was not started: stop that process, or name files of their own in \
+                 another configuration",
+                path.display()
+            ))
+            .into());
+        }
+        opened => opened?,
+    };
+    let core = open_core(config, policy, stores, audit).await?;
+    let has_approvers = config.gate.as_ref().is_some_and(|gate| !gate.approvers.is_empty());
+    let listener = match has_approvers {
+        true => Some(bind(config.admin, "admin").await?),
+        false => None,
+    };
+    Ok(Desk { core, listener })
+}
+
+/// Has people decide, ends what nobody decides in time, and ends the run when it is told to or the key is revoked.
+fn serve(
+    runtime: &Runtime,
+    desk: Desk,
+    (ticket, stopper): (Ticket, Stopper),
+) -> Result<watch::Sender<Phase>, StartError> {
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let Desk { core, listener } = desk;
+    if let Some(listener) = listener {
+        runtime.spawn(admin::serve(listener, Arc::clone(&core), phases));
     }
-    Log::open(&config.audit).map(Arc::new).map_err(StartError::Audit)
+    runtime.spawn(watch_keys::watch(Arc::clone(&core)));
+    runtime.spawn(gate::sweep(core));
+    let mut told = {
+        let _guard = runtime.enter();
+        signals().map_err(|error| StartError::Io("signals".to_owned(), "listen to them", error))?
+    };
+    runtime.spawn(async move {
+        let told =
+            async { while told.recv().await.is_some_and(|signal| signal == crate::app::Signal::Reload) {} };
+        tokio::select! {
+            () = told => {}
+            _ = ticket => {}
+        }
+        stopper.stop();
+    });
+    Ok(phase)
 }
 
 /// Whose tools the server has, with what its key says of itself.
@@ -190,51 +252,36 @@ fn contains(text: &OsStr, part: &str) -> bool {
     text.as_encoded_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }
 
-fn session(
-    config: &Config,
-    name: &str,
-    kind: Kind,
+/// A session of a virtual key before a server.
+pub(crate) fn session(
+    core: &Arc<Core>,
+    (name, kind): (&str, Kind),
     holder: &Holder,
-    vault: &Vault,
-    journal: LogJournal,
+    session: &str,
+    server_key: Option<&'static str>,
+    runtime: &Handle,
 ) -> Result<Session, StartError> {
-    let fault = |error: String| StartError::Config(ConfigError::new(one_line(&error)));
-    let missing = || fault(format!("mcp.{name}: is gone from the configuration"));
-    let described = config.mcp.get(name).ok_or_else(missing)?;
-    let servers = match &kind {
-        Kind::Other(servers) => servers.clone(),
-        Kind::Stripe { .. } => Servers::default(),
+    let policy = core.policy.load_full();
+    let missing = || {
+        let what = format!("mcp.{name}: not for the workflow of this virtual key: name it in `workflows`");
+        StartError::Config(ConfigError::new(what))
     };
-    let policy = Policy::load(&[PolicyFile::preset()], &servers).map_err(|error| fault(error.to_string()))?;
-    stores::make_folder(&described.totals)?;
-    let totals = SqliteTotals::open(&described.totals).map_err(|error| fault(error.to_string()))?;
-    let profile =
-        config.workflows.get(&holder.workflow).and_then(|workflow| config.profiles.get(&workflow.profile));
-    let mut profile = wire_profile(profile.ok_or_else(missing)?)?;
-    profile.restore_arguments = described
-        .restore_arguments
-        .iter()
-        .flat_map(|restore| restore.paths.iter().map(|path| (restore.tool.clone(), path.clone())))
-        .map(|(tool, path)| RestoredArgument { tool, path })
-        .collect();
-    stores::make_folder(&described.pins)?;
-    let on_change = if described.stops_changed { OnChange::Stop } else { OnChange::Record };
-    let pins =
-        Pins::open(Some(described.pins.clone()), on_change).map_err(|error| fault(error.to_string()))?;
+    let tools = policy.tools(name).ok_or_else(missing)?;
+    let messages = tools.messages(&holder.workflow).ok_or_else(missing)?;
     let settings = Settings {
         name: name.to_owned(),
         kind,
-        gate: Arc::new(PolicyGate::new(Arc::new(policy), Arc::new(totals))),
-        journal: Arc::new(journal),
-        pins,
+        gate: Arc::new(People::new(core, runtime.clone(), holder.id, server_key)),
+        journal: Arc::new(LogJournal::new(Arc::clone(core.audit()), runtime.clone(), policy.version.clone())),
+        pins: core.pins(&tools.config)?,
+        messages: Arc::clone(messages),
     };
-    let server = Server::new(settings, &profile).map_err(|error| fault(format!("mcp.{name}: {error}")))?;
     let principal = Principal {
         key: holder.id.as_str().to_owned(),
         workflow: holder.workflow.clone(),
         tenant: holder.tenant.clone(),
-        session: SESSION_DEFAULT.to_owned(),
+        session: session.to_owned(),
     };
-    let scope = vault.scope(&holder.tenant, SESSION_DEFAULT);
-    Ok(Arc::new(server).session(principal, scope))
+    let scope = core.vault.scope(&holder.tenant, session);
+    Ok(Arc::new(Server::new(settings)).session(principal, scope))
 }

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ConfigError, Env, MediaPolicy, Profile, Source, Upstream, Workflow};
 use crate::gate::Gate;
+use crate::mcp::Tools;
 use crate::reader::Reader;
 use crate::upstream::Client;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -31,6 +32,7 @@ pub(crate) struct Policy {
     grants: HashMap<String, Arc<Grant>>,
     /// Which calls may go out, if any are served.
     pub(crate) gate: Option<Arc<Gate>>,
+    tools: HashMap<String, Arc<Tools>>,
 }
 
 impl fmt::Debug for Policy {
@@ -130,7 +132,13 @@ impl Policy {
             reader: Reader::new().map_err(|error| ConfigError::new(error.to_string()))?,
             config: config.clone(),
             grants,
+            tools: Tools::compile(config)?,
         })
+    }
+
+    /// A server of tools.
+    pub(crate) fn tools(&self, server: &str) -> Option<&Arc<Tools>> {
+        self.tools.get(server)
     }
 
     pub(crate) fn grant(&self, workflow: &str) -> Option<&Arc<Grant>> {

@@ -8,6 +8,8 @@ mod fetch;
 mod forms;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod mcp;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod mcp_approvals;
 mod policy;
 mod posture;
 mod reconcile;

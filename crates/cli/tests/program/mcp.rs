@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-const CONFIG: &str = "state: state.db\naudit: {path: audit.jsonl}\nvault_key: {env: A_VAULT_KEY}\nmcp:\n  \
+const CONFIG: &str = "gate: {approvals: approvals.db, totals: totals.db, key_file: approvals.key}\nstate: state.db\naudit: {path: audit.jsonl}\nvault_key: {env: A_VAULT_KEY}\nmcp:\n  \
                       notes:\n    tools: {find: read, send: outbound_message}\n    pins: pins.json\n  \
                       shop: {kind: stripe}\n";
 
@@ -59,7 +59,8 @@ fn a_talk_passes_redacted_and_is_recorded() {
     answers.sort_by_key(|answer| answer["id"].as_u64());
     assert_eq!(answers[0]["result"]["tools"].as_array().map(Vec::len), Some(1));
     assert!(answers[1]["result"]["content"][0]["text"].as_str().unwrap().starts_with("obl_email_"));
-    assert!(answers[2]["result"]["content"][0]["text"].as_str().unwrap().starts_with("Approval needed"));
+    let denied = answers[2]["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(denied.starts_with("Denied") && denied.contains("gate.approvers"), "{denied}");
     assert!(fs::read_to_string(path.join("pins.json")).unwrap().contains("find"));
     let text = fs::read_to_string(path.join("audit.jsonl")).unwrap();
     assert!(!text.contains("jenny"), "{text}");
@@ -72,7 +73,7 @@ fn a_talk_passes_redacted_and_is_recorded() {
     assert_eq!((&find["operation"], &find["decision"]), (&"notes/find".into(), &"allow".into()));
     assert_eq!((&find["route"]["upstream"], &find["risk_class"]), (&"notes".into(), &"read".into()));
     assert_eq!(of("find", "tool_answer")["outcome"], "completed");
-    assert_eq!(of("send", "tool_request")["decision"], "wait");
+    assert_eq!(of("send", "tool_request")["decision"], "refuse");
     assert!(of("find", "tool_pinned")["tool_hash"].is_string());
     assert_eq!(run(path, &["audit", "verify", "audit.jsonl"]).code, Some(0));
 }

@@ -210,7 +210,7 @@ fn a_call_that_was_on_its_way_at_the_end_is_sent_again_under_the_same_key_alone(
     assert_eq!((again.idempotency_key.as_str(), again.payload.as_slice()), (first.as_str(), PAYLOAD));
     assert_eq!(approvals.retry("apr_1", EXPIRES + 5).err(), Some(ApprovalError::State(State::Executing)));
     // Of a second attempt nobody knows what came of the first.
-    assert_eq!(approvals.give_back(again, NOW), Ok(()));
+    assert_eq!(approvals.give_back(&again.id, NOW), Ok(()));
     assert_eq!(approvals.show("apr_1", NOW).map(|approval| approval.state), Ok(State::Unknown));
 }
 
@@ -221,7 +221,7 @@ fn what_has_not_left_is_given_back() {
     ask(&approvals, "apr_1", 1);
     assert_eq!(vote(&approvals, "apr_1", "alice", true), Ok(State::Approved));
     let permit = approvals.consume("apr_1", "p1", NOW).expect("it is approved");
-    assert_eq!(approvals.give_back(permit, NOW), Ok(()));
+    assert_eq!(approvals.give_back(&permit.id, NOW), Ok(()));
     assert!(approvals.consume("apr_1", "p1", NOW).is_ok());
 }
 
@@ -504,7 +504,7 @@ fn take(approvals: &Approvals, step: &Step, id: &str, now: u64, model: &mut Mode
                 idempotency_key: String::new(),
             };
             let state = if model.attempts > 1 { State::Unknown } else { State::Approved };
-            let given = approvals.give_back(permit, now);
+            let given = approvals.give_back(&permit.id, now);
             if given.is_ok() && model.attempts == 1 {
                 model.attempts = 0;
             }

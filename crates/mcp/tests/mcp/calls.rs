@@ -24,9 +24,9 @@ fn fate(livemode: bool, tool: &str, arguments: &str) -> Fate {
         obelus_mcp::Step::Answer(bytes) => {
             let value: Value = serde_json::from_slice(&bytes).expect("JSON");
             let text = value["result"]["content"][0]["text"].as_str().expect("a tool error").to_owned();
-            if text.starts_with("Approval needed") { Fate::Waits } else { Fate::Denied }
+            if text.contains("needs approval") { Fate::Waits } else { Fate::Denied }
         }
-        obelus_mcp::Step::Drop => panic!("a call is answered"),
+        step => panic!("a call is answered at once: {step:?}"),
     }
 }
 
@@ -83,7 +83,7 @@ fn each_tool_gets_the_outcome_of_the_table() {
 fn the_answer_says_why_and_what_to_do() {
     let stage = stripe(true);
     let text = stage.denied("create_refund", r#"{"payment_intent":"pi_x","amount":500}"#);
-    assert!(text.contains("repeat the identical call") && text.contains("PostRefunds"), "{text}");
+    assert!(text.contains("PostRefunds needs approval, and nobody can give it here"), "{text}");
     let text = stage.denied("create_payment_link", r#"{"price":"price_x","quantity":1}"#);
     assert!(text.starts_with("Denied; nothing was sent. PostPaymentLinks"), "{text}");
     let text = stage.denied("nothing_like_it", "{}");
@@ -96,7 +96,7 @@ fn the_answer_says_why_and_what_to_do() {
             line => panic!("{line:?}"),
         })
         .collect();
-    assert_eq!(verdicts, [Verdict::Wait, Verdict::Deny, Verdict::Deny]);
+    assert_eq!(verdicts, [Verdict::Deny; 3]);
     // The modern revision wants results to say what they are.
     let modern = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
     assert_eq!(stage.refused(modern)["result"]["resultType"], "complete");
@@ -106,7 +106,7 @@ fn the_answer_says_why_and_what_to_do() {
 fn other_servers_have_classes_by_configuration() {
     let stage = other(None, OnChange::Stop);
     stage.sent(&call(2, "find", "{}"));
-    assert!(stage.denied("send", "{}").starts_with("Approval needed"));
+    assert!(stage.denied("send", "{}").contains("needs approval"));
     assert!(stage.denied("wipe", "{}").starts_with("Denied"));
     assert!(stage.denied("create_refund", "{}").starts_with("Denied"));
 }

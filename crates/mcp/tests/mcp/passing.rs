@@ -93,6 +93,44 @@ fn answers_go_to_whoever_asked_and_to_nobody_else() {
 }
 
 #[test]
+fn the_id_of_a_request_that_was_given_up_is_taken_until_it_is_answered() {
+    let stage = stripe(false);
+    let refund = crate::support::call(1, "create_customer", r#"{"name":"x"}"#);
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#;
+    for (request, before, after) in [
+        (refund.as_str(), None, Some(Outcome::Completed)),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Some(Outcome::Cancelled), None),
+    ] {
+        stage.sent(request);
+        stage.journal.take();
+        stage.sent(cancel);
+        let ended = |outcome: Option<Outcome>| outcome.map(|outcome| Line::Ended(outcome, None));
+        assert_eq!(stage.journal.take(), ended(before).into_iter().collect::<Vec<_>>());
+        // The answer to the first would be taken for that to the second.
+        assert_eq!(stage.refused(request)["error"]["code"], -32600);
+        stage.journal.take();
+        assert!(matches!(stage.session.from_server(answer.as_bytes()), Step::Drop));
+        assert_eq!(stage.journal.take(), ended(after).into_iter().collect::<Vec<_>>());
+    }
+    stage.sent(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+}
+
+#[test]
+fn what_others_may_not_see_is_not_kept_for_them() {
+    let stage = stripe(false);
+    for method in ["resources/list", "prompts/list", "tools/list", "resources/read"] {
+        stage.sent(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#));
+        let shown = stage
+            .shown(r#"{"jsonrpc":"2.0","id":1,"result":{"ttlMs":1.0,"cacheScope":"public","resources":[]}}"#);
+        assert_eq!(
+            shown,
+            r#"{"jsonrpc":"2.0","id":1,"result":{"ttlMs":1.0,"cacheScope":"private","resources":[]}}"#
+        );
+    }
+}
+
+#[test]
 fn an_answer_that_cannot_be_shown_is_an_error_to_the_client() {
     let stage = stripe(false);
     for (answer, reason) in [

@@ -6,7 +6,7 @@ use obelus_mcp::{
     Session, Settings, Step, Unrecorded, Verdict,
 };
 use obelus_vault::{Scope, Vault};
-use obelus_wire::{Profile, RestoredArgument};
+use obelus_wire::{Messages, Profile, RestoredArgument};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -131,14 +131,19 @@ pub(crate) fn stage(
         kind,
         gate: Arc::new(PolicyGate::new(policy, Arc::new(MemoryTotals::default()))),
         journal: Arc::<Memory>::clone(&journal),
-        pins: Pins::open(pins, on_change).expect("pins"),
+        pins: Arc::new(Pins::open(pins, on_change).expect("pins")),
+        messages: Arc::new(Messages::new(&profile()).expect("a profile")),
     };
+    let server = Arc::new(Server::new(settings));
+    let scope = Vault::ephemeral().expect("a vault").scope("shop", "default");
+    Stage { session: server.session(principal(), scope.clone()), scope, server, journal }
+}
+
+fn profile() -> Profile {
     let mut profile = Profile::default();
     let argument = |tool: &str, path: &str| RestoredArgument { tool: tool.to_owned(), path: path.to_owned() };
     profile.restore_arguments = vec![argument("create_customer", "/email"), argument("find", "/query")];
-    let server = Arc::new(Server::new(settings, &profile).expect("a server"));
-    let scope = Vault::ephemeral().expect("a vault").scope("shop", "default");
-    Stage { session: server.session(principal(), scope.clone()), scope, server, journal }
+    profile
 }
 
 impl Stage {
@@ -182,7 +187,7 @@ impl Stage {
 fn told(step: &Step) -> String {
     match step {
         Step::Forward(bytes) | Step::Answer(bytes) => String::from_utf8(bytes.clone()).expect("text"),
-        Step::Drop => String::new(),
+        Step::Drop | Step::Hold(_) => String::new(),
     }
 }
 

@@ -85,8 +85,6 @@ pub struct McpServer {
     pub pins: PathBuf,
     /// Whether a tool is stopped when its definition is not the one that is pinned.
     pub stops_changed: bool,
-    /// The SQLite file of what went out today.
-    pub totals: PathBuf,
 }
 
 /// `made` is where files lie that the section does not name.
@@ -144,7 +142,6 @@ pub(super) fn servers(
                 None => made(&format!("pins-{}.json", name.replace(['/', ':'], "-")))?,
             },
             stops_changed: matches!(section.on_change, OnChangeName::Stop),
-            totals: made("totals.db")?,
         };
         servers.insert(name, server);
     }

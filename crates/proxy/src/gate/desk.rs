@@ -195,6 +195,7 @@ pub(super) async fn decide(
         if voted.as_ref().is_ok_and(|approval| approval.state == State::Denied) {
             release(&asked, &id);
         }
+        asked.ring();
         voted
     });
     match voted.await {

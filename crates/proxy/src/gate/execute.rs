@@ -47,7 +47,6 @@ pub(super) struct Job {
     pub(super) scope: Scope,
     pub(super) incoming: Incoming,
     pub(super) operation: Operation,
-    pub(super) masked: Value,
     pub(super) lease: Lease,
     pub(super) idempotency_key: Option<String>,
     /// The name under which it is counted.
@@ -187,24 +186,14 @@ impl Job {
 
     /// Uses the approval up, if the call may still leave by the rules and totals of now.
     async fn consume(&mut self, approval: Approval) -> Result<Permit, Refused> {
-        let (gate, stores, access) =
-            (Arc::clone(&self.gate), Arc::clone(&self.stores), Arc::clone(&self.access));
-        let (caller, operation, incoming, masked) =
-            (self.caller.clone(), self.operation.clone(), self.incoming.clone(), self.masked.clone());
+        let (gate, stores) = (Arc::clone(&self.gate), Arc::clone(&self.stores));
+        let (caller, operation) = (self.caller.clone(), self.operation.clone());
         let consumed = work(usize::MAX, move || {
             let now = unix_seconds();
             if approval.state == State::Unknown {
                 return (None, stores.approvals.retry(&approval.id, now).map_err(not_now));
             }
-            let judging = Judging {
-                gate: &gate,
-                access: &access,
-                stores: &stores,
-                caller: &caller,
-                operation: &operation,
-                incoming: &incoming,
-                masked: &masked,
-            };
+            let judging = Judging { gate: &gate, stores: &stores, caller: &caller, operation: &operation };
             match judging.again(&approval) {
                 Ok(decision) => {
                     let permit = stores.approvals.consume(&approval.id, gate.rules.version(), now);
@@ -225,7 +214,7 @@ impl Job {
         let (stores, counted) = (Arc::clone(&self.stores), self.counted.clone());
         let has_approval = self.approval.is_some();
         let done = work(usize::MAX, move || match permit {
-            Some(permit) => stores.approvals.give_back(permit, unix_seconds()),
+            Some(permit) => stores.approvals.give_back(&permit.id, unix_seconds()),
             None => {
                 if let Some(id) = counted.filter(|_| !has_approval) {
                     release(&stores, &id);

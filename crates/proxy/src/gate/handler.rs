@@ -2,7 +2,8 @@
 
 use super::execute::{self, Job};
 use super::incoming::{Incoming, Media};
-use super::judge::{Judging, Verdict, ended, unkept};
+use super::judge::{Asked, Judging, Verdict, ended, unkept};
+use super::summary::{RESTRICTED_KEY, SECRET_KEY, Way};
 use super::{Access, Gate, GateStores, reply, summary, unix_seconds};
 use crate::answer::Answer;
 use crate::body::{self, Bounds};
@@ -59,11 +60,11 @@ impl Surface {
 
 /// Who calls.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
-    pub(super) key: String,
-    pub(super) workflow: String,
-    pub(super) tenant: String,
-    pub(super) session: String,
+pub(crate) struct Caller {
+    pub(crate) key: String,
+    pub(crate) workflow: String,
+    pub(crate) tenant: String,
+    pub(crate) session: String,
 }
 
 /// What is known of one call.
@@ -294,7 +295,7 @@ async fn admit(
     exchange.call.livemode = operation.livemode;
     exchange.call.account = operation.account.as_deref().and_then(Word::new);
     exchange.objects = operation.objects.iter().filter_map(|id| Word::new(id)).collect();
-    let masked = summary::masked(gate.catalogue, &operation, &access, &scope)?;
+    let masked = summary::masked(gate.catalogue, &operation, &access.documents, &scope)?;
     exchange.call.arguments = Some(Arguments::redacted(&masked));
     let operation = execute::looked_up(&access, operation, &incoming).await;
     exchange.call.amount_minor = operation.amount.known_minor();
@@ -437,7 +438,7 @@ async fn judge(mut exchange: Exchange, mut admitted: Admitted) -> Result<Respons
         Ok(Ok(judging(&admitted).read()))
     } else {
         let judged = work(usize::MAX, move || {
-            let verdict = judging(&admitted).mutation();
+            let verdict = mutation(&admitted);
             (admitted, verdict)
         });
         match judged.await {
@@ -472,13 +473,30 @@ async fn judge(mut exchange: Exchange, mut admitted: Admitted) -> Result<Respons
 fn judging(admitted: &Admitted) -> Judging<'_> {
     Judging {
         gate: &admitted.gate,
-        access: &admitted.access,
         stores: &admitted.stores,
         caller: &admitted.caller,
         operation: &admitted.operation,
-        incoming: &admitted.incoming,
-        masked: &admitted.masked,
     }
+}
+
+/// Judges a call that changes something. Waits for the disk.
+fn mutation(admitted: &Admitted) -> Result<Verdict, Refused> {
+    let asked = Asked {
+        method: &admitted.incoming.method,
+        server: "stripe",
+        arguments: &admitted.incoming.arguments(&admitted.operation),
+        tool_hash: None,
+        payload: &|| admitted.incoming.to_payload(),
+        summary: &|decision| {
+            let way = Way {
+                mode: Some(admitted.access.livemode),
+                key: Some(if admitted.access.is_secret_key { SECRET_KEY } else { RESTRICTED_KEY }),
+                tool: None,
+            };
+            summary::summary(&admitted.operation, &admitted.masked, decision, &way)
+        },
+    };
+    judging(admitted).mutation(&asked)
 }
 
 fn refuse(exchange: &mut Exchange, refused: Refused) -> Refused {
@@ -498,9 +516,7 @@ async fn waits(
     if let Err(refused) = recorded {
         let (stores, id) = (Arc::clone(&admitted.stores), approval.id.clone());
         let voided = work(usize::MAX, move || {
-            if stores.approvals.void(&id, unix_seconds()).is_ok() {
-                super::judge::release(&stores, &id);
-            }
+            super::judge::void(&stores, &id, unix_seconds());
         });
         if voided.await.is_err() {
             exchange.core.metrics.panic();
@@ -575,7 +591,6 @@ async fn execute(
         scope: admitted.scope,
         incoming: admitted.incoming,
         operation: admitted.operation,
-        masked: admitted.masked,
         lease: admitted.lease,
         idempotency_key: admitted.idempotency_key,
         counted,

@@ -1,28 +1,36 @@
 //! Whether a call may leave: counted, judged, and put before people if need be.
 
 use super::handler::Caller;
-use super::incoming::Incoming;
-use super::summary::summary;
-use super::{Access, Gate, GateStores, unix_seconds};
+use super::{Gate, GateStores, unix_seconds};
 use crate::refused::{Refused, Why};
 use obelus_gate::{
-    Amount, Approval, ApprovalError, Approvals, Asked, Because, Call, Decision, Operation, Outcome, Proposal,
-    Reservation, State, Sums, Totals, TotalsError,
+    Amount, Approval, ApprovalError, Approvals, Asked as Kept, Because, Call, Decision, Operation, Outcome,
+    Proposal, Reservation, State, Sums, Totals, TotalsError,
 };
-use serde_json::Value;
 
 /// How long after its end an approval answers the same call, in seconds. After that the same call is another one.
-const REPEAT_SECONDS: u64 = 600;
+pub(super) const REPEAT_SECONDS: u64 = 600;
 
 /// A call that is judged.
 pub(super) struct Judging<'a> {
     pub(super) gate: &'a Gate,
-    pub(super) access: &'a Access,
     pub(super) stores: &'a GateStores,
     pub(super) caller: &'a Caller,
     pub(super) operation: &'a Operation,
-    pub(super) incoming: &'a Incoming,
-    pub(super) masked: &'a Value,
+}
+
+/// What an approval of a call is bound to, and what people see of it.
+pub(super) struct Asked<'a> {
+    /// How it is sent.
+    pub(super) method: &'a str,
+    pub(super) server: &'a str,
+    /// Its arguments as they will be sent, a JSON object.
+    pub(super) arguments: &'a [u8],
+    /// The hash of the tool's definition.
+    pub(super) tool_hash: Option<&'a str>,
+    /// The bytes that are kept.
+    pub(super) payload: &'a dyn Fn() -> Vec<u8>,
+    pub(super) summary: &'a dyn Fn(&Decision) -> String,
 }
 
 /// What becomes of a call.
@@ -47,20 +55,19 @@ pub(super) enum Verdict {
 
 impl Judging<'_> {
     /// Judges a call that changes something. Waits for the disk.
-    pub(super) fn mutation(&self) -> Result<Verdict, Refused> {
+    pub(super) fn mutation(&self, asked: &Asked<'_>) -> Result<Verdict, Refused> {
         let now = unix_seconds();
-        let arguments = self.incoming.arguments(self.operation);
         let call = Call {
             tenant: &self.caller.tenant,
             session: &self.caller.session,
             requester: &self.caller.key,
             workflow: &self.caller.workflow,
-            method: &self.incoming.method,
-            server: "stripe",
+            method: asked.method,
+            server: asked.server,
             account: self.operation.account.as_deref(),
             operation: &self.operation.operation,
-            arguments: &arguments,
-            tool_hash: None,
+            arguments: asked.arguments,
+            tool_hash: asked.tool_hash,
         };
         let digest = call.digest().map_err(|denied| refused(denied.to_string()))?;
         if let Some(known) = self.stores.approvals.find(&digest, REPEAT_SECONDS, now).map_err(unkept)? {
@@ -86,7 +93,7 @@ impl Judging<'_> {
                     ));
                     return Ok(Verdict::Denied { decision, refused });
                 }
-                self.propose(&id, call, approvers, decision, now)
+                self.propose(&id, (call, asked), approvers, decision, now)
             }
         }
     }
@@ -94,7 +101,7 @@ impl Judging<'_> {
     fn propose(
         &self,
         id: &str,
-        call: Call<'_>,
+        (call, asked): (Call<'_>, &Asked<'_>),
         approvers: u8,
         decision: Decision,
         now: u64,
@@ -105,12 +112,12 @@ impl Judging<'_> {
             policy_version: self.gate.rules.version(),
             approvers,
             expires: now + self.gate.config.approval.as_secs(),
-            payload: &self.incoming.to_payload(),
-            summary: &summary(self.operation, self.masked, &decision, self.access),
+            payload: &(asked.payload)(),
+            summary: &(asked.summary)(&decision),
         };
         match self.stores.approvals.ask(&proposal, now) {
-            Ok(Asked::New(approval)) => Ok(Verdict::Waits { decision, approval }),
-            Ok(Asked::Attached(approval)) => {
+            Ok(Kept::New(approval)) => Ok(Verdict::Waits { decision, approval }),
+            Ok(Kept::Attached(approval)) => {
                 self.release(id)?;
                 Ok(Verdict::Attached(approval))
             }
@@ -154,16 +161,9 @@ impl Judging<'_> {
             }
             _ => return Ok(decision),
         };
-        self.void(approval, now);
+        void(self.stores, &approval.id, now);
         let message = format!("denied: it was approved, but {reason}: repeat the request to ask anew");
         Err((decision, refused(message)))
-    }
-
-    fn void(&self, approval: &Approval, now: u64) {
-        // One that somebody else has ended needs no other end.
-        if self.stores.approvals.void(&approval.id, now).is_ok() {
-            release(self.stores, &approval.id);
-        }
     }
 
     fn decide(&self, sums: &Sums, now: u64) -> Decision {
@@ -200,6 +200,14 @@ impl Judging<'_> {
 
     fn release(&self, id: &str) -> Result<(), Refused> {
         self.stores.totals.release(id).map_err(uncounted)
+    }
+}
+
+/// The call must be asked for anew. One that somebody else has ended needs no other end.
+pub(super) fn void(stores: &GateStores, id: &str, now: u64) {
+    if stores.approvals.void(id, now).is_ok() {
+        release(stores, id);
+        stores.ring();
     }
 }
 

@@ -227,7 +227,8 @@ fn overview(approvals: &[Value]) -> String {
 /// Everything that may be seen of one call, and what can be done about it.
 fn sheet(approval: &Value, session: &Session) -> String {
     let summary = approval.get("summary").unwrap_or(&Value::Null);
-    let call = ["consequences", "reasons", "customer", "account", "key", "risk_class", "objects", "facts"];
+    let call =
+        ["consequences", "reasons", "tool", "customer", "account", "key", "risk_class", "objects", "facts"];
     let call: String = call.iter().map(|name| row(&name.replace('_', " "), &text(summary, name))).collect();
     let mut arguments = Vec::new();
     leaves(summary.get("arguments").unwrap_or(&Value::Null), "", &mut arguments);

@@ -1,10 +1,10 @@
 //! What records and people may see of a call: made from the operation, with values behind tokens.
 
-use super::Access;
 use crate::refused::Refused;
 use obelus::Category;
 use obelus_gate::{Catalogue, Decision, Operation};
 use obelus_vault::Scope;
+use obelus_wire::Documents;
 use serde_json::{Value, json};
 
 /// What stands for a value that has no token.
@@ -14,11 +14,11 @@ const HIDDEN: &str = "[hidden]";
 pub(super) fn masked(
     catalogue: &Catalogue,
     operation: &Operation,
-    access: &Access,
+    documents: &Documents,
     scope: &Scope,
 ) -> Result<Value, Refused> {
     let clear = operation.arguments.to_json();
-    let redacted = access.documents.redact(clear.to_string().as_bytes(), scope)?;
+    let redacted = documents.redact(clear.to_string().as_bytes(), scope)?;
     // What cannot be read any more is not shown.
     let mut masked: Value = serde_json::from_slice(&redacted.body).unwrap_or(Value::Null);
     let personal = catalogue.entry(&operation.operation).map_or(&[][..], |entry| &entry.personal);
@@ -67,8 +67,22 @@ fn mask(
     }
 }
 
+/// What is said of the key with which a call goes out.
+pub(super) const SECRET_KEY: &str = "secret key, which can do everything";
+pub(super) const RESTRICTED_KEY: &str = "restricted key";
+
+/// The way by which a call goes out.
+pub(super) struct Way<'a> {
+    /// Whether live or test, where that is known.
+    pub(super) mode: Option<bool>,
+    /// The sort of its key, where that is known.
+    pub(super) key: Option<&'a str>,
+    /// The tool, where one is called.
+    pub(super) tool: Option<&'a str>,
+}
+
 /// What people decide by. Nothing of it is the caller's own words but arguments, and these are masked.
-pub(super) fn summary(operation: &Operation, masked: &Value, decision: &Decision, access: &Access) -> String {
+pub(super) fn summary(operation: &Operation, masked: &Value, decision: &Decision, way: &Way<'_>) -> String {
     let amount = match (operation.amount.known_minor(), operation.currency) {
         (Some(minor), Some(currency)) => Value::from(currency.in_major_units(minor)),
         (Some(minor), None) => Value::from(format!("{minor} minor units of a currency that is not known")),
@@ -88,8 +102,9 @@ pub(super) fn summary(operation: &Operation, masked: &Value, decision: &Decision
         "customer": operation.customer,
         "objects": operation.objects,
         "account": operation.account,
-        "mode": if access.livemode { "live" } else { "test" },
-        "key": if access.is_secret_key { "secret key, which can do everything" } else { "restricted key" },
+        "mode": way.mode.map(|is_live| if is_live { "live" } else { "test" }),
+        "key": way.key,
+        "tool": way.tool,
         "risk_class": operation.risk_class.as_str(),
         "facts": operation.facts,
         "reasons": reasons,

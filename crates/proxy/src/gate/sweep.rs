@@ -28,6 +28,9 @@ pub(crate) async fn sweep(core: Arc<Core>) {
             for approval in expired.iter().flatten() {
                 release(&stores, &approval.id);
             }
+            if expired.as_ref().is_ok_and(|expired| !expired.is_empty()) {
+                stores.ring();
+            }
             let purged = match retention.filter(|_| purges) {
                 Some(seconds) => stores.approvals.purge(seconds, now).map(drop),
                 None => Ok(()),

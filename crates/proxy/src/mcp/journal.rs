@@ -75,9 +75,10 @@ impl LogJournal {
 fn call(decided: &Decided<'_>) -> Call {
     let arguments = decided.arguments.and_then(|text| serde_json::from_slice(text).ok());
     let arguments = arguments.as_ref().map(Arguments::redacted);
-    let approval_id = decided.approval.and_then(Word::new);
+    let approval_id = decided.approval.and_then(|approval| Word::new(&approval.id));
+    let approval_digest = decided.approval.and_then(|approval| Word::new(&approval.digest));
     let Some(operation) = decided.operation else {
-        return Call { arguments, approval_id, ..Call::default() };
+        return Call { arguments, approval_id, approval_digest, ..Call::default() };
     };
     let rules = decided.decision.into_iter().flat_map(|decision| &decision.judged);
     let rules: BTreeSet<Word> =
@@ -96,6 +97,7 @@ fn call(decided: &Decided<'_>) -> Call {
         rules: rules.into_iter().collect(),
         rules_version: decided.decision.and_then(|decision| Word::new(&decision.policy_version)),
         approval_id,
+        approval_digest,
         ..Call::default()
     }
 }
@@ -112,6 +114,10 @@ impl Journal for LogJournal {
     fn decided(&self, decided: &Decided<'_>) -> Result<Box<dyn Ending>, Unrecorded> {
         let place = self.place()?;
         let record = self.decision(decided);
+        if decided.is_asked {
+            let asked = Record { kind: Kind::ApprovalRequested, ..record.clone() };
+            self.log.append_blocking(&asked, SystemTime::now()).or(Err(Unrecorded))?;
+        }
         if decided.is_durable {
             self.log.append_blocking(&record, SystemTime::now()).or(Err(Unrecorded))?;
         } else {
