@@ -1,6 +1,7 @@
 //! Errors of JSON-RPC and of tools, as messages of ours.
 
 use crate::gate::Told;
+use crate::head::REVISIONS;
 use obelus_json::string::escape;
 use std::fmt;
 
@@ -17,6 +18,9 @@ pub struct Fault {
 /// the protocol's is used.
 const REFUSED: i32 = -32050;
 
+/// A revision that is not known; the protocol wants those that are.
+const REVISION: i32 = -32022;
+
 impl Fault {
     pub(crate) fn new(code: i32, message: &str) -> Fault {
         Fault { code, message: message.to_owned() }
@@ -30,6 +34,16 @@ impl Fault {
     /// No message of the protocol.
     pub(crate) fn invalid(message: &str) -> Fault {
         Fault::new(-32600, message)
+    }
+
+    /// A revision that is not known.
+    pub fn revision() -> Fault {
+        Fault::new(REVISION, "the revision is not known to the gateway: use one of those supported")
+    }
+
+    /// Headers and body differ.
+    pub fn headers(what: &str) -> Fault {
+        Fault::new(-32020, what)
     }
 
     /// A method that is not passed on.
@@ -47,12 +61,13 @@ impl Fault {
         Fault::new(-32603, message)
     }
 
-    pub(crate) fn refused(message: &str) -> Fault {
+    /// Policy, a finding or a limit stands against it.
+    pub fn refused(message: &str) -> Fault {
         Fault::new(REFUSED, message)
     }
 
     /// The error as a message; `id` is as it was written.
-    pub(crate) fn answer(&self, id: Option<&[u8]>) -> Vec<u8> {
+    pub fn answer(&self, id: Option<&[u8]>) -> Vec<u8> {
         told(id, &Told::Error(&self.member()))
     }
 
@@ -63,7 +78,12 @@ impl Fault {
         out.extend_from_slice(self.code.to_string().as_bytes());
         out.extend_from_slice(b",\"message\":\"");
         escape(self.message.as_bytes(), &mut out);
-        out.extend_from_slice(b"\"}");
+        out.push(b'"');
+        if self.code == REVISION {
+            let known: Vec<String> = REVISIONS.iter().map(|known| format!("\"{known}\"")).collect();
+            out.extend_from_slice(format!(",\"data\":{{\"supported\":[{}]}}", known.join(",")).as_bytes());
+        }
+        out.push(b'}');
         out
     }
 }

@@ -23,6 +23,7 @@
 mod call;
 mod fault;
 mod gate;
+mod head;
 mod journal;
 mod message;
 mod method;
@@ -36,6 +37,7 @@ pub use gate::{
     Bound, Call, Gate, Judgement, PolicyGate, Ruling, STATE_PREFIX, Settled, Told, WaitsFor, denial,
     is_closed,
 };
+pub use head::{Head, REVISIONS, Sort};
 pub use journal::{Decided, Ended, Ending, Event, Journal, Outcome, Unrecorded, Verdict};
 pub use message::{DEPTH_MAX, MESSAGE_BYTES_MAX};
 pub use pins::{OnChange, Pinned, Pins, PinsError};

@@ -219,6 +219,37 @@ impl Session {
         }
     }
 
+    /// Whether an answer to this request, as it went on, is still to come.
+    pub fn is_asked(&self, sent: &[u8]) -> bool {
+        let id = Message::read(&self.server.lex, sent).ok().and_then(|message| message.id);
+        id.is_some_and(|id| self.state().asked.contains_key(&id))
+    }
+
+    /// No answer to this request, as it went on, will come: it never reached the server, or nobody knows. What the client
+    /// is to be told; nothing if it was answered.
+    pub fn fail(&self, sent: &[u8], has_left: bool, text: &str) -> Option<Vec<u8>> {
+        let message = Message::read(&self.server.lex, sent).ok()?;
+        let id = message.id.as_ref()?;
+        let (waiting, is_given_up) = self.state().answered(id)?;
+        if let Some(waiting) = waiting {
+            let (settled, outcome) = match has_left {
+                true => (Settled::Unknown, Outcome::Unknown),
+                false => (Settled::Kept, Outcome::Failed),
+            };
+            self.end(waiting, settled, outcome, Some("upstream"), (0, &[]));
+        }
+        (!is_given_up).then(|| Fault::refused(text).answer(message.raw_id()))
+    }
+
+    /// The client will not hear the answer to this request, as it went on; what comes of it is still learnt.
+    pub fn abandon(&self, sent: &[u8]) {
+        if let Ok(message) = Message::read(&self.server.lex, sent)
+            && let Some(id) = message.id
+        {
+            self.give_up(id);
+        }
+    }
+
     /// A line of the server that is no message, redacted; nothing if it cannot be read.
     pub fn redact_text(&self, text: &[u8]) -> Option<Vec<u8>> {
         self.server.messages.text(text, &self.scope).ok()
@@ -234,8 +265,7 @@ impl Session {
         };
         let revision = message.at(Slot::MetaRevision).map(|_| message.text(Slot::MetaRevision));
         if revision.as_ref().is_some_and(|revision| revision.as_deref() != Some(method::MODERN)) {
-            let fault = Fault::new(-32022, "the revision is not known to the gateway: use 2026-07-28");
-            return refuse(Some(method), "revision", fault);
+            return refuse(Some(method), "revision", Fault::revision());
         }
         let until = held_until.unwrap_or_else(|| Instant::now() + HOLD);
         if let Err((reason, fault)) = self.state().admit(&id, held_until.is_some()) {

@@ -1,6 +1,7 @@
 //! The body of an answer to a client.
 
 use crate::events::EventBody;
+use crate::mcp::Told;
 use crate::memory::Lease;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,6 +16,8 @@ pub(crate) enum Answer {
     /// With the memory that it takes until the client has read it.
     Whole(Full<Bytes>, #[expect(dead_code, reason = "that it is there holds the memory")] Option<Lease>),
     Events(Box<EventBody>),
+    /// Messages of a server of tools.
+    Told(Told),
 }
 
 /// An answer with a body that is whole.
@@ -38,20 +41,21 @@ impl Body for Answer {
         match &mut *self {
             Answer::Whole(body, _) => Pin::new(body).poll_frame(cx),
             Answer::Events(body) => Pin::new(&mut **body).poll_frame(cx),
+            Answer::Told(body) => body.poll(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Answer::Whole(body, _) => body.is_end_stream(),
-            Answer::Events(_) => false,
+            Answer::Events(_) | Answer::Told(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Answer::Whole(body, _) => body.size_hint(),
-            Answer::Events(_) => SizeHint::default(),
+            Answer::Events(_) | Answer::Told(_) => SizeHint::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ mod mcp;
 mod parts;
 
 pub use gate::{Approver, GateConfig, Stripe};
-pub use mcp::{McpKind, McpServer};
+pub use mcp::{McpKind, McpPlace, McpServer};
 pub use parts::{
     Limits, MediaPolicy, OtlpConfig, Profile, Restore, Source, Timeouts, Upstream, VaultKeySource, Workflow,
 };

@@ -2,6 +2,7 @@
 
 use crate::config::{ConfigError, McpServer};
 use crate::gate::{GateStores, unix_seconds};
+use crate::mcp::Sessions;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::open::OpenRequests;
@@ -37,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) open: Arc<OpenRequests>,
     /// What the gate keeps, if calls are served.
     pub(crate) gate: Option<Arc<GateStores>>,
+    /// Sessions of clients of servers of tools.
+    pub(crate) mcp: Sessions,
     audit: Arc<Log>,
     /// The definitions of tools, by the file that keeps them: all sessions of a server share them.
     pins: Mutex<HashMap<PathBuf, Arc<Pins>>>,
@@ -68,6 +71,7 @@ impl Core {
             memory,
             open: Arc::default(),
             gate: gate.map(Arc::new),
+            mcp: Sessions::default(),
             audit: Arc::new(audit),
             pins: Mutex::default(),
             in_use: Mutex::default(),

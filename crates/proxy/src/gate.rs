@@ -21,6 +21,7 @@ pub(crate) use desk::answer as approvals;
 pub(crate) use handler::{Surface, handle};
 pub(crate) use people::People;
 pub(crate) use subjects::answer as subjects;
+pub(crate) use summary::SECRET_KEY;
 pub(crate) use sweep::sweep;
 pub use token::{ApproverToken, approver_token};
 
@@ -153,31 +154,44 @@ impl Access {
     }
 }
 
-/// A key of Stripe's.
+/// What a key of Stripe's says of itself.
 pub(crate) struct StripeKey {
-    /// The key as the header that holds it.
-    pub(crate) credential: HeaderValue,
     pub(crate) livemode: bool,
-    /// Whether it can do everything.
-    pub(crate) is_secret: bool,
+    pub(crate) is_secret_key: bool,
 }
 
 impl StripeKey {
-    /// The key that a text is, or why it is none.
-    pub(crate) fn new(key: &str) -> Result<StripeKey, &'static str> {
+    /// Reads a key. One that can do everything needs leave.
+    pub(crate) fn of(key: &str, allow_secret_key: bool) -> Result<StripeKey, &'static str> {
+        let is_secret_key = key.starts_with("sk_");
         let (livemode, rest) = match key.split_at_checked(8) {
             Some(("rk_live_" | "sk_live_", rest)) => (true, rest),
             Some(("rk_test_" | "sk_test_", rest)) => (false, rest),
             _ => return Err("this is no restricted key: it begins with rk_live_ or rk_test_"),
         };
+        if is_secret_key && !allow_secret_key {
+            return Err(
+                "a secret key can do everything: make a restricted one (rk_), or set allow_secret_key",
+            );
+        }
         if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err("holds what no key of Stripe's holds");
         }
-        let text = zeroize::Zeroizing::new(format!("Bearer {key}"));
-        let mut credential = HeaderValue::from_str(&text).or(Err("holds what no header can hold"))?;
-        credential.set_sensitive(true);
-        Ok(StripeKey { credential, livemode, is_secret: key.starts_with("sk_") })
+        Ok(StripeKey { livemode, is_secret_key })
     }
+
+    /// What people are told of it.
+    pub(crate) fn describe(&self) -> &'static str {
+        if self.is_secret_key { summary::SECRET_KEY } else { summary::RESTRICTED_KEY }
+    }
+}
+
+/// The header that holds a key.
+pub(crate) fn bearer(key: &str) -> Option<HeaderValue> {
+    let text = zeroize::Zeroizing::new(format!("Bearer {key}"));
+    let mut value = HeaderValue::from_str(&text).ok().filter(|_| !key.is_empty())?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn accesses(
@@ -193,12 +207,9 @@ fn accesses(
         let Some(key) = secret(source, env)? else {
             return Err(at("there is no key: set the variable"));
         };
-        let key = StripeKey::new(&key).map_err(at)?;
-        if key.is_secret && !stripe.allow_secret_key {
-            return Err(at(
-                "a secret key can do everything: make a restricted one (rk_), or set allow_secret_key",
-            ));
-        }
+        let StripeKey { livemode, is_secret_key } =
+            StripeKey::of(&key, stripe.allow_secret_key).map_err(at)?;
+        let credential = bearer(&key).ok_or_else(|| at("holds what no header can hold"))?;
         let profile = config.workflows.get(name).and_then(|flow| config.profiles.get(&flow.profile));
         let profile = profile.ok_or_else(|| at("its workflow has no profile"))?;
         let documents =
@@ -206,9 +217,9 @@ fn accesses(
         let access = Access {
             stripe: stripe.clone(),
             client: client.clone(),
-            credential: key.credential,
-            livemode: key.livemode,
-            is_secret_key: key.is_secret,
+            credential,
+            livemode,
+            is_secret_key,
             documents,
         };
         accesses.insert(name.clone(), Arc::new(access));

@@ -58,8 +58,9 @@ mod tests;
 
 pub use app::{App, Ended, OwnedEnv, Signal};
 pub use config::{
-    Approver, Config, ConfigError, DEFAULT, Env, GateConfig, Limits, McpKind, McpServer, MediaPolicy,
-    OtlpConfig, Profile, Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Workflow, schema,
+    Approver, Config, ConfigError, DEFAULT, Env, GateConfig, Limits, McpKind, McpPlace, McpServer,
+    MediaPolicy, OtlpConfig, Profile, Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Workflow,
+    schema,
 };
 pub use gate::{ApproverToken, approver_token};
 pub use guard::silence_panics;

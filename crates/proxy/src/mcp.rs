@@ -1,8 +1,10 @@
 //! `obelus mcp`: a server of tools that is a process, with the keys, tokens, rules and records of the sidecar.
 
+mod http;
 mod journal;
 mod tools;
 
+pub(crate) use http::{Sessions, Told, handle, is_mcp};
 pub(crate) use tools::{Tools, servers};
 
 use crate::admin;
@@ -70,8 +72,14 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
         return Err(ConfigError::new(what).into());
     }
     let kind = kind(name, described, command)?;
+    if described.place.is_some() {
+        let what = format!(
+            "mcp.{name}.url: `obelus serve` reaches it, at /mcp/{name}: leave it out to run a command"
+        );
+        return Err(ConfigError::new(what).into());
+    }
     let hidden = hidden(&config, &kind);
-    let policy = Policy::compile(&config, &env)?;
+    let policy = Policy::compile(&alone(&config), &env)?;
     let threads = |error| StartError::Io("threads".to_owned(), "start them", error);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -111,6 +119,16 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
         StartError::Io(config.audit.path.display().to_string(), "write the audit", told)
     })?;
     ended
+}
+
+/// The configuration without what is reached from elsewhere, whose keys are not asked for here.
+fn alone(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.mcp.values_mut().for_each(|server| server.place = None);
+    if let Some(gate) = &mut config.gate {
+        gate.stripe = None;
+    }
+    config
 }
 
 /// Who uses the tools.
@@ -236,7 +254,9 @@ fn hidden(config: &Config, kind: &Kind) -> Vec<OsString> {
     let stripe = stripe.flat_map(|stripe| stripe.keys.values().chain(&stripe.events_key));
     let providers = config.upstreams.values().map(|upstream| &upstream.key);
     let vault = config.vault_keys.iter().map(|key| &key.source);
-    let named = stripe.chain(providers).chain(vault).filter_map(|source| match source {
+    let tools = config.mcp.values().filter_map(|server| server.place.as_ref());
+    let tools = tools.flat_map(|place| place.keys.values());
+    let named = stripe.chain(providers).chain(vault).chain(tools).filter_map(|source| match source {
         Source::Env(variable) => Some(OsString::from(variable)),
         Source::File(_) => None,
     });
@@ -272,7 +292,7 @@ pub(crate) fn session(
         name: name.to_owned(),
         kind,
         gate: Arc::new(People::new(core, runtime.clone(), holder.id, server_key)),
-        journal: Arc::new(LogJournal::new(Arc::clone(core.audit()), runtime.clone(), policy.version.clone())),
+        journal: Arc::new(LogJournal::new(core, runtime.clone(), policy.version.clone())),
         pins: core.pins(&tools.config)?,
         messages: Arc::clone(messages),
     };

@@ -42,6 +42,9 @@ pub(crate) fn notes(core: &Core, config_path: Option<&Path>) -> Vec<String> {
     if let Some(gate) = &policy.gate {
         notes.extend(gate.notes());
     }
+    for name in config.mcp.keys() {
+        notes.extend(policy.tools(name).into_iter().flat_map(|tools| tools.notes(name)));
+    }
     for (name, source) in policy.keyless() {
         let remedy = match source {
             Source::Env(variable) => format!("set {variable} and restart"),

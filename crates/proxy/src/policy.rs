@@ -132,7 +132,7 @@ impl Policy {
             reader: Reader::new().map_err(|error| ConfigError::new(error.to_string()))?,
             config: config.clone(),
             grants,
-            tools: Tools::compile(config)?,
+            tools: Tools::compile(config, env)?,
         })
     }
 

@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::core::Core;
 use crate::gate::{self, Surface};
 use crate::handler::handle;
+use crate::mcp;
 use crate::socket::Socket;
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -99,6 +100,8 @@ async fn connection(stream: TcpStream, core: &Arc<Core>, lifetime: Lifetime, sur
             let response = if core.gate.is_some() && surface.is_gate(request.uri().path()) {
                 // In memory of its own: requests to models do not carry its size.
                 Box::pin(gate::handle(core, request, fault, surface)).await
+            } else if mcp::is_mcp(request.uri().path()) {
+                Box::pin(mcp::handle(core, request, fault)).await
             } else {
                 handle(core, request, fault).await
             };

@@ -2,7 +2,7 @@
 
 use crate::body::{self, Bounds};
 use crate::config::{Config, ConfigError, Env};
-use crate::gate::StripeKey;
+use crate::gate::{StripeKey, bearer};
 use crate::memory::Memory;
 use crate::policy::{authorities, secret};
 use crate::upstream::{Client, Outgoing};
@@ -175,17 +175,16 @@ impl Fetcher {
             ));
         };
         let key = secret(source, env)?.ok_or_else(|| at("there is no key: set the variable"))?;
-        let key = StripeKey::new(&key).map_err(at)?;
-        if key.is_secret {
+        if StripeKey::of(&key, true).map_err(at)?.is_secret_key {
             return Err(at(
                 "a secret key can do everything: make a restricted one (rk_) that reads events alone",
             ));
         }
-        let trusted = section.ca_file.as_ref().map(|path| authorities("stripe", path)).transpose()?;
+        let trusted = section.ca_file.as_ref().map(|path| authorities("gate.stripe", path)).transpose()?;
         Ok(Fetcher {
             client: Client::new(&config.timeouts, trusted)?,
             api: section.api.clone(),
-            credential: key.credential,
+            credential: bearer(&key).ok_or_else(|| at("holds what no header can hold"))?,
             bounds: Bounds { bytes_max: PAGE_BYTES_MAX, idle: config.timeouts.stream_idle },
         })
     }

@@ -1,7 +1,9 @@
 //! The section of servers of tools, checked.
 
-use super::parts::{Restore, Workflow, check_name};
-use super::{ConfigError, file::RestoreSection};
+use super::ConfigError;
+use super::file::{RestoreSection, Source as SourceSection};
+use super::parts::{Restore, Source, Workflow, check_name, origin, source};
+use hyper::http::uri::{Authority, Scheme, Uri};
 use obelus_gate::RiskClass;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,6 +34,14 @@ pub(crate) struct McpSection {
     on_change: OnChangeName,
     /// Whether a key may be used that can do everything (`sk_…`). Default `false`. For Stripe's alone.
     allow_secret_key: bool,
+    /// Where it is, if it is not run as a command: it is reached at `/mcp/NAME` of the sidecar then. `http` is for loopback
+    /// addresses only. Default: it is run by `obelus mcp`.
+    url: Option<String>,
+    /// The key for it, for each workflow that may use it. Default: it asks for none. Only with `url`.
+    keys: BTreeMap<String, SourceSection>,
+    /// A file of certificates (PEM): only authorities among them may vouch for it. Default: those that browsers trust.
+    /// Only with `url`.
+    ca_file: Option<PathBuf>,
 }
 
 /// Whose tools a server has.
@@ -85,6 +95,21 @@ pub struct McpServer {
     pub pins: PathBuf,
     /// Whether a tool is stopped when its definition is not the one that is pinned.
     pub stops_changed: bool,
+    /// Where it is; nothing if it is run as a command.
+    pub place: Option<McpPlace>,
+}
+
+/// Where a server of tools is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct McpPlace {
+    /// Scheme and host.
+    pub origin: (Scheme, Authority),
+    /// The path of its one endpoint.
+    pub path: String,
+    /// The authorities that may vouch for it, if not those that browsers trust.
+    pub ca_file: Option<PathBuf>,
+    /// Where the key of each workflow is; none if it asks for none.
+    pub keys: BTreeMap<String, Source>,
 }
 
 /// `made` is where files lie that the section does not name.
@@ -125,7 +150,23 @@ pub(super) fn servers(
             }
             KindName::Other => McpKind::Other(classes(&name, section.tools)?),
         };
-        let named = section.workflows.unwrap_or_else(|| workflows.keys().cloned().collect());
+        let place = place(&name, &section.url, section.keys, section.ca_file, folder)?;
+        let with_key = place.as_ref().map(|place| &place.keys).filter(|keys| !keys.is_empty());
+        if matches!((&kind, &place), (McpKind::Stripe { .. }, Some(place)) if place.keys.is_empty()) {
+            return at("keys", "name the key of at least one workflow");
+        }
+        let named = match (section.workflows, with_key) {
+            (None, None) => workflows.keys().cloned().collect(),
+            (None, Some(keys)) => keys.keys().cloned().collect(),
+            (Some(named), keys) => {
+                if let Some(name) =
+                    named.iter().find(|name| keys.is_some_and(|keys| !keys.contains_key(*name)))
+                {
+                    return at("keys", &format!("there is none for the workflow `{name}`"));
+                }
+                named
+            }
+        };
         if let Some(unknown) = named.iter().find(|name| !workflows.contains_key(*name)) {
             return at("workflows", &format!("`{unknown}` is none of `workflows`"));
         }
@@ -142,10 +183,47 @@ pub(super) fn servers(
                 None => made(&format!("pins-{}.json", name.replace(['/', ':'], "-")))?,
             },
             stops_changed: matches!(section.on_change, OnChangeName::Stop),
+            place,
         };
         servers.insert(name, server);
     }
     Ok(servers)
+}
+
+fn place(
+    name: &str,
+    url: &Option<String>,
+    keys: BTreeMap<String, SourceSection>,
+    ca_file: Option<PathBuf>,
+    folder: &Path,
+) -> Result<Option<McpPlace>, ConfigError> {
+    let at = |key: &str, what: &str| ConfigError::at(&format!("mcp.{name}.{key}"), what);
+    let Some(url) = url else {
+        let given = [("keys", !keys.is_empty()), ("ca_file", ca_file.is_some())];
+        return match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((key, _)) => Err(at(key, "only with `url`: a command has its key in its own environment")),
+            None => Ok(None),
+        };
+    };
+    let uri = url.parse::<Uri>().or(Err(at("url", "write https://, a host and a path")))?;
+    let path = uri.path().to_owned();
+    if uri.query().is_some() {
+        return Err(at("url", "leave the query out"));
+    }
+    let bare = url.strip_suffix(path.as_str()).unwrap_or(url);
+    let origin = origin(bare).map_err(|message| at("url", message))?;
+    if ca_file.is_some() && origin.0 != Scheme::HTTPS {
+        return Err(at("ca_file", "only https:// has certificates"));
+    }
+    let keys = keys.iter().map(|(workflow, key)| {
+        source(key, &format!("mcp.{name}.keys.{workflow}"), folder).map(|key| (workflow.clone(), key))
+    });
+    Ok(Some(McpPlace {
+        origin,
+        path,
+        ca_file: ca_file.map(|path| folder.join(path)),
+        keys: keys.collect::<Result<_, _>>()?,
+    }))
 }
 
 fn classes(

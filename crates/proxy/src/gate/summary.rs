@@ -68,7 +68,7 @@ fn mask(
 }
 
 /// What is said of the key with which a call goes out.
-pub(super) const SECRET_KEY: &str = "secret key, which can do everything";
+pub(crate) const SECRET_KEY: &str = "secret key, which can do everything";
 pub(super) const RESTRICTED_KEY: &str = "restricted key";
 
 /// The way by which a call goes out.

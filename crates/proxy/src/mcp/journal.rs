@@ -1,5 +1,6 @@
 //! Decisions about tools as records of the audit.
 
+use crate::core::Core;
 use obelus::Category;
 use obelus_audit::{
     Actor, Arguments, Call, Coverage, Decision, Kind, Log, Outcome, Place, Record, Route, Word,
@@ -7,7 +8,7 @@ use obelus_audit::{
 use obelus_gate::{Amount, Operation};
 use obelus_mcp::{Decided, Ended, Ending, Event, Journal, Unrecorded, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -21,13 +22,21 @@ const NO_METHOD: &str = "unknown";
 /// Writes to a log, from threads that may wait.
 pub(crate) struct LogJournal {
     log: Arc<Log>,
+    /// Knows which keys are in use. Sessions must not keep alive what holds them.
+    core: Weak<Core>,
     runtime: Handle,
     version: Word,
 }
 
 impl LogJournal {
-    pub(crate) fn new(log: Arc<Log>, runtime: Handle, version: Word) -> LogJournal {
-        LogJournal { log, runtime, version }
+    pub(crate) fn new(core: &Arc<Core>, runtime: Handle, version: Word) -> LogJournal {
+        LogJournal { log: Arc::clone(core.audit()), core: Arc::downgrade(core), runtime, version }
+    }
+
+    /// Whether a record must outlive a loss of power although its call changes nothing: where a key is used for the first
+    /// time since the start, or the configuration says so.
+    fn waits(&self, actor: Option<&Actor>, core: &Core) -> bool {
+        core.policy.load().config.durable_decisions || actor.is_some_and(|actor| !core.is_in_use(&actor.key))
     }
 
     fn place(&self) -> Result<Place, Unrecorded> {
@@ -118,8 +127,12 @@ impl Journal for LogJournal {
             let asked = Record { kind: Kind::ApprovalRequested, ..record.clone() };
             self.log.append_blocking(&asked, SystemTime::now()).or(Err(Unrecorded))?;
         }
-        if decided.is_durable {
+        let core = self.core.upgrade().ok_or(Unrecorded)?;
+        if decided.is_durable || self.waits(record.actor.as_ref(), &core) {
             self.log.append_blocking(&record, SystemTime::now()).or(Err(Unrecorded))?;
+            if let Some(actor) = &record.actor {
+                core.note_use(&actor.key);
+            }
         } else {
             self.place()?.put(&record, SystemTime::now());
         }

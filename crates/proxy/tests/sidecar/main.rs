@@ -10,6 +10,7 @@ mod heads;
 mod keys;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod life;
+mod mcp;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod silence;
 mod streams;
