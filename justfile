@@ -59,9 +59,9 @@ e2e-where-possible:
     fi
     exit "$status"
 
-# MCP servers of Stripe and of the protocol's authors, and its Python client, against `obelus mcp`
-e2e-mcp:
-    tests/e2e/mcp
+# Servers of tools and clients of others against `obelus mcp` and the sidecar; installs them into the target directory
+e2e-mcp *TESTS:
+    tests/e2e/mcp {{TESTS}}
 
 # The page of approvals in headless Chromium
 e2e-page:
