@@ -22,6 +22,7 @@ pub(crate) struct Verdicts<'a> {
     pub(crate) approval: Option<&'a Bound>,
     pub(crate) is_asked: bool,
     pub(crate) is_durable: bool,
+    pub(crate) leaves: Option<&'a [u8]>,
 }
 
 impl Verdicts<'_> {
@@ -37,6 +38,7 @@ impl Verdicts<'_> {
             approval: None,
             is_asked: false,
             is_durable: false,
+            leaves: None,
         }
     }
 
@@ -175,16 +177,20 @@ impl Session {
                     "`requestState` is not what the gateway gave for this call: repeat the call without it";
                 Step::Answer(Fault::params(what).answer(Some(request.raw_id)))
             }
-            Judgement::Go { ticket, params } => match self.decide(request, &of_call, said.read) {
-                Ok(ending) => {
-                    let waiting = Waiting { method: request.method, ending, ticket: Some(ticket.clone()) };
-                    self.send(request.id.clone(), waiting, outgoing(said, params.as_deref()))
+            Judgement::Go { ticket, params } => {
+                let leaves = params.as_deref().unwrap_or(said.params);
+                match self.decide(request, &Verdicts { leaves: Some(leaves), ..of_call }, said.read) {
+                    Ok(ending) => {
+                        let waiting =
+                            Waiting { method: request.method, ending, ticket: Some(ticket.clone()) };
+                        self.send(request.id.clone(), waiting, outgoing(said, params.as_deref()))
+                    }
+                    Err(unrecorded) => {
+                        self.server.gate.settle(ticket, &Settled::Kept);
+                        not_recorded(request, unrecorded)
+                    }
                 }
-                Err(unrecorded) => {
-                    self.server.gate.settle(ticket, &Settled::Kept);
-                    not_recorded(request, unrecorded)
-                }
-            },
+            }
         }
     }
 

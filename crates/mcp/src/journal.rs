@@ -96,6 +96,8 @@ pub struct Decided<'a> {
     pub unread: &'a [&'static str],
     /// Whether it may change something.
     pub is_durable: bool,
+    /// The parameters of a call as they leave, if it does: with values behind tokens where these may become some.
+    pub leaves: Option<&'a [u8]>,
 }
 
 impl fmt::Debug for Decided<'_> {

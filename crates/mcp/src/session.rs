@@ -332,6 +332,7 @@ impl Session {
             scanned_bytes,
             unread: &redacted.unread,
             is_durable: verdicts.is_durable,
+            leaves: verdicts.leaves,
         })
     }
 
@@ -360,6 +361,7 @@ impl Session {
             scanned_bytes: 0,
             unread: &[],
             is_durable: false,
+            leaves: None,
         };
         // It goes nowhere whether or not that can be recorded.
         drop(self.server.journal.decided(&decided));

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// How long streams have to tell their clients that the process ends.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Looks up an environment variable, also when the configuration is loaded again.
 pub type OwnedEnv = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;

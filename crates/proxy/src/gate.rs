@@ -20,7 +20,7 @@ mod token;
 pub(crate) use desk::answer as approvals;
 pub(crate) use handler::{Surface, handle};
 pub(crate) use people::People;
-pub(crate) use subjects::answer as subjects;
+pub(crate) use subjects::{answer as subjects, sealed, subject, tool_call};
 pub(crate) use summary::SECRET_KEY;
 pub(crate) use sweep::sweep;
 pub use token::{ApproverToken, approver_token};

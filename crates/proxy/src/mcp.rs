@@ -8,12 +8,13 @@ pub(crate) use http::{Sessions, Told, handle, is_mcp};
 pub(crate) use tools::{Tools, servers};
 
 use crate::admin;
-use crate::app::{bind, open_core, open_log};
+use crate::app::{FAREWELL, bind, open_core, open_log};
 use crate::config::{Config, ConfigError, McpKind, McpServer, Source};
 use crate::core::Core;
 use crate::gate::{self, People};
 use crate::guard::silence_panics;
 use crate::open::Ticket;
+use crate::otlp::Collector;
 use crate::policy::Policy;
 use crate::process::{hide_memory, signals};
 use crate::server::Phase;
@@ -33,6 +34,7 @@ use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// The environment variable that holds the virtual key of whoever uses the tools.
 pub const KEY_VARIABLE: &str = "OBELUS_KEY";
@@ -90,6 +92,8 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
     let holder = holder(&keys, name, &config)?;
     let desk = runtime.block_on(open(&config, name, policy, (keys, vault)))?;
     let core = Arc::clone(&desk.core);
+    let collector = Collector::open(&config, &core, &env)?;
+    let sending = collector.map(|collector| runtime.spawn(collector.run(Arc::clone(&core))));
     let ticket = core.open.add(holder.id);
     let session = session(&core, (name, kind), &holder, SESSION_DEFAULT, None, runtime.handle())?;
     let mut process = Command::new(program);
@@ -113,11 +117,16 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
         &Record { outcome: Some(Outcome::Completed), ..Record::new(RecordKind::Stopped) },
         SystemTime::now(),
     ));
-    runtime.shutdown_background();
-    core.audit().close().map_err(|_unwritten| {
+    let closed = core.audit().close().map_err(|_unwritten| {
         let told = io::Error::other("it fails, or its disk is full");
         StartError::Io(config.audit.path.display().to_string(), "write the audit", told)
-    })?;
+    });
+    if let Some(sending) = sending {
+        // What is not sent by then is sent after the next start.
+        drop(runtime.block_on(async { timeout(FAREWELL, sending).await }));
+    }
+    runtime.shutdown_background();
+    closed?;
     ended
 }
 

@@ -3,7 +3,7 @@
 use crate::support::{Run, folder, json_lines, obelus, run};
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -76,6 +76,52 @@ fn a_talk_passes_redacted_and_is_recorded() {
     assert_eq!(of("send", "tool_request")["decision"], "refuse");
     assert!(of("find", "tool_pinned")["tool_hash"].is_string());
     assert_eq!(run(path, &["audit", "verify", "audit.jsonl"]).code, Some(0));
+}
+
+/// A collector of logs that takes everything for as long as one connection lasts. What it was sent.
+fn collector() -> (std::net::SocketAddr, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let taking = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut all, mut piece) = (Vec::new(), [0; 4096]);
+        let mut answered = 0;
+        loop {
+            let read = stream.read(&mut piece).unwrap_or(0);
+            if read == 0 {
+                return String::from_utf8(all).unwrap();
+            }
+            all.extend_from_slice(&piece[..read]);
+            // A body ends as no other place in it does.
+            let ends = String::from_utf8(all.clone()).unwrap_or_default().matches("]}]}]}").count();
+            while answered < ends {
+                answered += 1;
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            }
+        }
+    });
+    (address, taking)
+}
+
+#[test]
+fn records_are_sent_to_a_collector_before_it_ends() {
+    let (address, taking) = collector();
+    let audit = format!("audit: {{path: audit.jsonl, otlp: {{url: 'http://{address}'}}}}");
+    let config = CONFIG.replace("audit: {path: audit.jsonl}", &audit);
+    let folder = folder(&[("obelus.yaml", &config), ("server.sh", SERVER)]);
+    let path = folder.path();
+    let done = mcp(path, &key(path), "notes", TALK, &["sh", "server.sh"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let sent = taking.join().unwrap();
+    let text = fs::read_to_string(path.join("audit.jsonl")).unwrap();
+    for record in json_lines(&text) {
+        let name = format!("\"eventName\":\"obelus.audit.{}\"", record["kind"].as_str().unwrap());
+        let hash = record["hash"].as_str().unwrap();
+        assert!(sent.contains(&name) && sent.contains(hash), "{record}");
+    }
+    assert!(sent.contains("obelus.audit.checkpoint"));
+    let kept: Value = serde_json::from_slice(&fs::read(path.join("audit.sent")).unwrap()).unwrap();
+    assert_eq!(kept["seq"], json_lines(&text).len());
 }
 
 #[test]

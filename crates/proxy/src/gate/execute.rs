@@ -3,6 +3,7 @@
 use super::handler::{Caller, Exchange, still_allowed};
 use super::incoming::{Incoming, Media};
 use super::judge::{Judging, release, unkept};
+use super::subjects;
 use super::{Access, Gate, GateStores, reply, unix_seconds};
 use crate::answer::Answer;
 use crate::body::{self, Bounds};
@@ -145,33 +146,23 @@ impl Job {
             return Ok(None);
         }
         let (stores, subject) = (Arc::clone(&self.stores), self.subject());
-        let (place, payload) = (self.exchange.request_id.clone(), self.incoming.to_payload());
-        let sealed = work(usize::MAX, move || {
-            let subjects = stores.subjects.as_ref()?;
-            Some(subjects.seal(&subject, place.as_str().as_bytes(), &payload))
-        });
-        match sealed.await.map_err(Refused::from)? {
-            None => Ok(None),
-            Some(Ok(sealed)) => Ok(Some(SealedCall::new(&sealed.key, &sealed.sealed))),
-            Some(Err(error)) => {
-                tracing::error!(%error, "gate.subjects");
-                let message = "the call cannot be sealed for its record, so it is not forwarded: try again";
-                Err(Refused::new(503, Why::Audit, message).retry_after(1))
-            }
-        }
+        let (request_id, payload) = (self.exchange.request_id.clone(), self.incoming.to_payload());
+        let sealed = work(usize::MAX, move || subjects::sealed(&stores, &subject, &request_id, &payload));
+        sealed.await.map_err(Refused::from)?.map_err(|error| {
+            tracing::error!(%error, "gate.subjects");
+            let message = "the call cannot be sealed for its record, so it is not forwarded: try again";
+            Refused::new(503, Why::Audit, message).retry_after(1)
+        })
     }
 
-    /// Whom the call is about: a customer, or else what it names, or else what it will make.
     fn subject(&self) -> String {
-        let operation = &self.operation;
-        let named = operation.customer.as_ref().or(operation.objects.first());
-        named.cloned().unwrap_or_else(|| format!("call:{}", self.exchange.request_id))
+        subjects::subject(&self.operation, &self.exchange.request_id)
     }
 
     /// A call that named nobody was about what it has made.
     async fn name_subject(&self, recorded: &Recorded) {
         let subject = self.subject();
-        if self.stores.subjects.is_none() || !subject.starts_with("call:") || recorded.status >= 400 {
+        if self.stores.subjects.is_none() || !subjects::is_unknown(&subject) || recorded.status >= 400 {
             return;
         }
         let made: Value = serde_json::from_slice(&recorded.body).unwrap_or_default();

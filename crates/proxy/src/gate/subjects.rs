@@ -12,14 +12,19 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming as HyperBody;
 use hyper::{Method, Request, Response, StatusCode};
-use obelus_audit::{Call, Kind, Record, Word};
-use obelus_gate::{Sealed, SubjectError, Subjects};
+use obelus_audit::{Call, Kind, Record, SealedCall, Word};
+use obelus_gate::{Operation, Sealed, SubjectError, Subjects};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Bytes of a body: a sealed call in base 64.
 const BODY_BYTES_MAX: usize = 512 << 10;
+
+/// How the subject of a call is named that names nobody.
+const CALL: &str = "call:";
+/// What stands before the parameters of a call of a tool. No call of the other sort begins so.
+const TOOL: &[u8] = b"tools/call\n";
 
 /// Whose key is erased.
 #[derive(Deserialize)]
@@ -78,10 +83,49 @@ async fn done(request: Request<HyperBody>, core: &Arc<Core>) -> Result<Value, Re
             let clear = asked(stores, move |keys| keys.unseal(place.as_bytes(), &sealed)).await?;
             let Some(clear) = clear else { return Ok(json!({"is_erased": true})) };
             let damaged = || (StatusCode::CONFLICT, SubjectError::Damaged.to_string());
-            let call = Incoming::of_payload(&clear).ok_or_else(damaged)?;
-            Ok(json!({"is_erased": false, "call": call.shown()}))
+            let call = shown(&clear).ok_or_else(damaged)?;
+            Ok(json!({"is_erased": false, "call": call}))
         }
         _ => Err((StatusCode::NOT_FOUND, "POST /subjects/unseal, /subjects/erase".to_owned())),
+    }
+}
+
+/// Whom a call is about: a customer, or else what it names, or else what it will make, which its request stands for.
+pub(crate) fn subject(operation: &Operation, request_id: &Word) -> String {
+    let named = operation.customer.as_ref().or(operation.objects.first());
+    named.cloned().unwrap_or_else(|| format!("{CALL}{request_id}"))
+}
+
+/// Whether nobody is known yet whom a call is about.
+pub(super) fn is_unknown(subject: &str) -> bool {
+    subject.starts_with(CALL)
+}
+
+/// A call as it will leave, under the key of whom it is about, if records are to hold it. Asks a file.
+pub(crate) fn sealed(
+    stores: &GateStores,
+    subject: &str,
+    request_id: &Word,
+    leaves: &[u8],
+) -> Result<Option<SealedCall>, SubjectError> {
+    let Some(subjects) = &stores.subjects else { return Ok(None) };
+    let sealed = subjects.seal(subject, request_id.as_str().as_bytes(), leaves)?;
+    Ok(Some(SealedCall::new(&sealed.key, &sealed.sealed)))
+}
+
+/// The parameters of a call of a tool, as they are sealed.
+pub(crate) fn tool_call(params: &[u8]) -> Vec<u8> {
+    [TOOL, params].concat()
+}
+
+/// A call that was sealed, for whoever may see it.
+fn shown(clear: &[u8]) -> Option<Value> {
+    match clear.strip_prefix(TOOL) {
+        Some(params) => {
+            let params: Value = serde_json::from_slice(params).ok()?;
+            Some(json!({"method": "tools/call", "params": params}))
+        }
+        None => Incoming::of_payload(clear).map(|call| call.shown()),
     }
 }
 

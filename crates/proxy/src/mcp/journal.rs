@@ -1,9 +1,10 @@
 //! Decisions about tools as records of the audit.
 
 use crate::core::Core;
+use crate::gate;
 use obelus::Category;
 use obelus_audit::{
-    Actor, Arguments, Call, Coverage, Decision, Kind, Log, Outcome, Place, Record, Route, Word,
+    Actor, Arguments, Call, Coverage, Decision, Kind, Log, Outcome, Place, Record, Route, SealedCall, Word,
 };
 use obelus_gate::{Amount, Operation};
 use obelus_mcp::{Decided, Ended, Ending, Event, Journal, Unrecorded, Verdict};
@@ -111,6 +112,23 @@ fn call(decided: &Decided<'_>) -> Call {
     }
 }
 
+/// A call that changes something and leaves, as it does, if records are to hold it.
+fn sealed(core: &Core, decided: &Decided<'_>) -> Result<Option<SealedCall>, Unrecorded> {
+    let (Some(stores), Some(operation), Some(leaves)) = (&core.gate, decided.operation, decided.leaves)
+    else {
+        return Ok(None);
+    };
+    if operation.is_read() {
+        return Ok(None);
+    }
+    let request = Word::new(decided.request).ok_or(Unrecorded)?;
+    let subject = gate::subject(operation, &request);
+    gate::sealed(stores, &subject, &request, &gate::tool_call(leaves)).map_err(|error| {
+        tracing::error!(%error, "gate.subjects");
+        Unrecorded
+    })
+}
+
 fn objects(operation: &Operation) -> Vec<Word> {
     operation.objects.iter().filter_map(|id| Word::new(id)).collect()
 }
@@ -122,12 +140,15 @@ fn counted(counts: &[(Category, u64)]) -> BTreeMap<&'static str, u64> {
 impl Journal for LogJournal {
     fn decided(&self, decided: &Decided<'_>) -> Result<Box<dyn Ending>, Unrecorded> {
         let place = self.place()?;
-        let record = self.decision(decided);
+        let mut record = self.decision(decided);
         if decided.is_asked {
             let asked = Record { kind: Kind::ApprovalRequested, ..record.clone() };
             self.log.append_blocking(&asked, SystemTime::now()).or(Err(Unrecorded))?;
         }
         let core = self.core.upgrade().ok_or(Unrecorded)?;
+        if let Some(call) = &mut record.call {
+            call.sealed = sealed(&core, decided)?;
+        }
         if decided.is_durable || self.waits(record.actor.as_ref(), &core) {
             self.log.append_blocking(&record, SystemTime::now()).or(Err(Unrecorded))?;
             if let Some(actor) = &record.actor {

@@ -128,7 +128,8 @@ impl Reach {
         place: &McpPlace,
         env: Env<'_>,
     ) -> Result<Reach, ConfigError> {
-        let trusted = place.ca_file.as_ref().map(|path| authorities(name, path)).transpose()?;
+        let trusted =
+            place.ca_file.as_ref().map(|path| authorities(&format!("mcp.{name}"), path)).transpose()?;
         // A tool may take as long to answer whole as a stream may say nothing.
         let timeouts = Timeouts { response_header: config.timeouts.stream_idle, ..config.timeouts };
         let client = Client::new(&timeouts, trusted)?;

@@ -473,6 +473,44 @@ async fn of_sixteen_repeats_of_an_approved_call_one_leaves() {
 }
 
 #[tokio::test]
+async fn a_call_of_a_tool_is_sealed_in_its_record_as_it_left() {
+    let server = server().await;
+    let folder = folder();
+    let text = config(&server, "")
+        .replace("key_file: approvals.key", "key_file: approvals.key\n  subjects: subjects.db");
+    let (app, keys) = app(&folder, &text).await;
+    let sidecar = Sidecar::run(app, keys, folder);
+    let client = Client::begin(&sidecar).await;
+    let arguments = json!({"to": "jenny@example.com", "text": "hello"});
+    client.call("send", arguments.clone()).await;
+    assert_eq!(approve(&sidecar, "approve").await.status, 200);
+    assert!(
+        self::text(&last(&client.call("send", arguments.clone()).await)).starts_with("sent to obl_email_")
+    );
+    let record = sidecar.record(|record| record["sealed"].is_object()).await;
+    let ask = async |verb: &str, body: Value| {
+        let body = body.to_string();
+        let request = format!(
+            "POST /subjects/{verb} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer token-of-alice\r\nContent-Length: {}\r\n\r\n{body}",
+            sidecar.admin,
+            body.len()
+        );
+        let reply = send(sidecar.admin, request.as_bytes()).await;
+        serde_json::from_str::<Value>(&reply.body).expect("JSON")
+    };
+    let said = json!({"request_id": record["request_id"], "key": record["sealed"]["key"],
+        "data": record["sealed"]["data"]});
+    let shown = ask("unseal", said.clone()).await;
+    assert_eq!(shown["call"]["params"], json!({"name": "send", "arguments": arguments}), "{shown}");
+    // It named nothing of Stripe's: the key is that of the call.
+    let subject = format!("call:{}", record["request_id"].as_str().expect("it has an id"));
+    assert_eq!(ask("erase", json!({"subject": subject})).await["erased"], 1);
+    assert_eq!(ask("unseal", said).await["is_erased"], true);
+    let sealed = sidecar.records().iter().filter(|record| record["sealed"].is_object()).count();
+    assert_eq!(sealed, 1, "the call that left, and not the one that waited");
+}
+
+#[tokio::test]
 async fn a_request_of_the_newest_revision_is_held_until_people_have_decided() {
     let server = server().await;
     let sidecar = start(&server).await;
