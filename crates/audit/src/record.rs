@@ -95,6 +95,8 @@ pub enum Kind {
     CheckpointFailed,
     /// Records could not be written to standard output or to the folder of finished segments.
     CopyFailed,
+    /// Somebody who is to be told at once what people should know was not told.
+    NoticeFailed,
 }
 
 /// What was decided.

@@ -11,6 +11,7 @@ use crate::policy::Policy;
 use crate::server::{self, Lifetime, Phase};
 use crate::stores::{self, StartError};
 use crate::watch_keys;
+use crate::webhook;
 use obelus_audit::{Disk, FileSystem, Kind, Log, Outcome, Record};
 use obelus_vault::{Vault, VirtualKeys};
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// How long streams have to tell their clients that the process ends.
@@ -135,6 +137,7 @@ impl App {
         let watching = tokio::spawn(watch_keys::watch(Arc::clone(&core)));
         let sweeping = tokio::spawn(gate::sweep(Arc::clone(&core)));
         let sending = collector.map(|collector| tokio::spawn(collector.run(Arc::clone(&core))));
+        let telling = tokio::spawn(webhook::deliver(Arc::clone(&core)));
         let stripe = stripe.map(|listener| {
             let lifetime = lifetime.clone();
             tokio::spawn(server::serve(listener, Arc::clone(&core), lifetime, Surface::Stripe))
@@ -166,6 +169,7 @@ impl App {
         for task in [serving, admin].into_iter().chain(stripe) {
             drop(timeout(FAREWELL, task).await);
         }
+        end_telling(&core, telling).await;
         let last = Arc::clone(&core);
         let written = tokio::task::spawn_blocking(move || last.rate.write(&last.keys, SystemTime::now()));
         if !matches!(timeout(FAREWELL, written).await, Ok(Ok(Ok(())))) {
@@ -188,6 +192,19 @@ impl App {
             tracing::warn!("collector: the last records are sent after the next start");
         }
         if drained { Ended::Drained } else { Ended::Cut }
+    }
+}
+
+/// Delivers what waits for the webhook, as far as there is time.
+pub(crate) async fn end_telling(core: &Core, mut telling: JoinHandle<()>) {
+    core.notices.close();
+    if timeout(FAREWELL, &mut telling).await.is_err() {
+        telling.abort();
+        tracing::warn!(waiting = core.notices.waiting(), "webhook: messages are given up");
+        for _ in 0..core.notices.waiting() {
+            core.metrics.notice("given_up");
+        }
+        webhook::record_failed(core, "webhook-ended").await;
     }
 }
 

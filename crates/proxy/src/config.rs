@@ -4,12 +4,14 @@ mod file;
 mod gate;
 mod mcp;
 mod parts;
+mod webhook;
 
 pub use gate::{Approver, GateConfig, Stripe};
 pub use mcp::{McpKind, McpPlace, McpServer};
 pub use parts::{
     Limits, MediaPolicy, OtlpConfig, Profile, Restore, Source, Timeouts, Upstream, VaultKeySource, Workflow,
 };
+pub use webhook::Webhook;
 
 use file::{Durable, File, TimeoutsSection};
 use obelus_wire::Provider;
@@ -51,6 +53,8 @@ pub struct Config {
     pub mcp: BTreeMap<String, McpServer>,
     /// Which calls may go out; nothing if none are served.
     pub gate: Option<GateConfig>,
+    /// Whom the sidecar tells at once what people should know.
+    pub webhook: Option<Webhook>,
     /// Bounds of size and count.
     pub limits: Limits,
     /// Bounds of time.
@@ -167,6 +171,7 @@ fn check(mut file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Conf
         workflows,
         mcp,
         gate: gate.transpose()?,
+        webhook: file.webhook.map(|section| webhook::webhook(&section, folder)).transpose()?,
         limits,
         timeouts: timeouts(&file.timeouts)?,
         text: text.to_owned(),
@@ -308,6 +313,15 @@ mod tests {
             (&same_token, "gate.approvers.bob"),
             (&far_admin, "gate.approvers"),
             ("gate: {stripe: {}}", "gate.stripe.keys"),
+            (
+                "webhook: {url: 'http://hooks.example.com/a', secret: {env: A}}",
+                "webhook.url: http is for loopback",
+            ),
+            ("webhook: {url: 'https://me:pw@hooks.example.com/', secret: {env: A}}", "webhook.url"),
+            ("webhook: {url: '/a', secret: {env: A}}", "webhook.url"),
+            ("webhook: {url: 'https://hooks.example.com/', secret: {}}", "webhook.secret"),
+            ("webhook: {url: 'http://127.0.0.1/', secret: {env: A}, ca_file: a}", "webhook.ca_file"),
+            ("webhook: {secret: {env: A}}", "url"),
             ("gate: {stripe: {keys: {nobody: {env: A}}}}", "gate.stripe.keys"),
             ("gate: {stripe: {keys: {default: {env: A}}, url: 'http://api.example.com'}}", "gate.stripe.url"),
             (

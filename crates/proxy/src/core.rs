@@ -10,6 +10,7 @@ use crate::policy::Policy;
 use crate::rate::Rate;
 use crate::refused::{Refused, Why};
 use crate::stores::{StartError, make_folder};
+use crate::webhook::{Notice, Notices};
 use arc_swap::ArcSwap;
 use obelus_audit::{Log, Place, Record, Unwritten, Word};
 use obelus_mcp::{OnChange, Pins};
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) open: Arc<OpenRequests>,
     /// What the gate keeps, if calls are served.
     pub(crate) gate: Option<Arc<GateStores>>,
+    /// What people should know at once.
+    pub(crate) notices: Notices,
     /// Sessions of clients of servers of tools.
     pub(crate) mcp: Sessions,
     audit: Arc<Log>,
@@ -71,6 +74,7 @@ impl Core {
             memory,
             open: Arc::default(),
             gate: gate.map(Arc::new),
+            notices: Notices::default(),
             mcp: Sessions::default(),
             audit: Arc::new(audit),
             pins: Mutex::default(),
@@ -84,18 +88,29 @@ impl Core {
     pub(crate) async fn reserve(&self) -> Result<Place, Refused> {
         match timeout(AUDIT_TIME, self.audit.reserve()).await {
             Ok(Ok(place)) => Ok(place),
-            Ok(Err(unwritten)) => Err(not_recorded(&unwritten)),
-            Err(_) => Err(too_slow()),
+            Ok(Err(unwritten)) => Err(self.audit_fails(not_recorded(&unwritten))),
+            Err(_) => Err(self.audit_fails(too_slow())),
         }
     }
 
     /// Writes a record and waits until it outlives a loss of power. Whoever wants an effect has it only if this succeeds.
     pub(crate) async fn record(&self, record: &Record) -> Result<(), Refused> {
         match timeout(AUDIT_TIME, self.audit.append(record, SystemTime::now())).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(unwritten)) => Err(not_recorded(&unwritten)),
-            Err(_) => Err(too_slow()),
+            Ok(Ok(_)) => {
+                self.notices.audit_works();
+                Ok(())
+            }
+            Ok(Err(unwritten)) => Err(self.audit_fails(not_recorded(&unwritten))),
+            Err(_) => Err(self.audit_fails(too_slow())),
         }
+    }
+
+    /// Tells once that records cannot be written, until one was again.
+    fn audit_fails(&self, refused: Refused) -> Refused {
+        if self.notices.audit_begins_to_fail() {
+            self.tell(Notice::new("audit.failing"));
+        }
+        refused
     }
 
     /// The same for threads of the runtime that may wait.
@@ -115,7 +130,10 @@ impl Core {
 
     /// Nothing leaves while records cannot be written.
     pub(crate) fn check_audit(&self) -> Result<(), Refused> {
-        self.audit.check().map_err(|unwritten| not_recorded(&unwritten))
+        self.audit
+            .check()
+            .map(|()| self.notices.audit_works())
+            .map_err(|unwritten| self.audit_fails(not_recorded(&unwritten)))
     }
 
     /// The audit itself.

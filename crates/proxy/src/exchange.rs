@@ -6,6 +6,7 @@ use crate::metrics::Direction;
 use crate::open::Stop;
 use crate::policy::Policy;
 use crate::refused::{Refused, Why};
+use crate::webhook::Notice;
 use obelus::Category;
 use obelus_audit::{Actor, Coverage, Decision, Kind, Outcome, Place, Record, Route, Word};
 use obelus_vault::virtual_key::KeyId;
@@ -156,6 +157,7 @@ impl Exposures {
         let Exposures { core, base, runtime } = self;
         for key in &keys {
             core.open.stop(Some(*key), Stop::Revoked);
+            core.tell(key_exposed(*key, base.request_id.clone()));
         }
         Noted(Some(runtime.spawn(async move {
             let mut result = Ok(());
@@ -166,6 +168,11 @@ impl Exposures {
             result
         })))
     }
+}
+
+/// A virtual key stood in a request. Its id says which, and nothing of its secret.
+pub(crate) fn key_exposed(key: KeyId, request_id: Option<Word>) -> Notice {
+    Notice::new("key.exposed").with("key", Word::new(key.as_str())).with("request_id", request_id)
 }
 
 /// Exposed keys that are being recorded.

@@ -46,6 +46,7 @@ mod stores;
 mod stripe_events;
 mod upstream;
 mod watch_keys;
+mod webhook;
 
 #[cfg(test)]
 extern crate self as obelus_proxy;
@@ -59,8 +60,8 @@ mod tests;
 pub use app::{App, Ended, OwnedEnv, Signal};
 pub use config::{
     Approver, Config, ConfigError, DEFAULT, Env, GateConfig, Limits, McpKind, McpPlace, McpServer,
-    MediaPolicy, OtlpConfig, Profile, Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Workflow,
-    schema,
+    MediaPolicy, OtlpConfig, Profile, Restore, Source, Stripe, Timeouts, Upstream, VaultKeySource, Webhook,
+    Workflow, schema,
 };
 pub use gate::{ApproverToken, approver_token};
 pub use guard::silence_panics;

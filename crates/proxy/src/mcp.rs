@@ -8,7 +8,7 @@ pub(crate) use http::{Sessions, Told, handle, is_mcp};
 pub(crate) use tools::{Tools, servers};
 
 use crate::admin;
-use crate::app::{FAREWELL, bind, open_core, open_log};
+use crate::app::{FAREWELL, bind, end_telling, open_core, open_log};
 use crate::config::{Config, ConfigError, McpKind, McpServer, Source};
 use crate::core::Core;
 use crate::gate::{self, People};
@@ -20,6 +20,7 @@ use crate::process::{hide_memory, signals};
 use crate::server::Phase;
 use crate::stores::{self, StartError};
 use crate::watch_keys;
+use crate::webhook;
 use journal::LogJournal;
 use obelus_audit::{FileSystem, Kind as RecordKind, Outcome, Record};
 use obelus_gate::Servers;
@@ -94,6 +95,7 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
     let core = Arc::clone(&desk.core);
     let collector = Collector::open(&config, &core, &env)?;
     let sending = collector.map(|collector| runtime.spawn(collector.run(Arc::clone(&core))));
+    let telling = runtime.spawn(webhook::deliver(Arc::clone(&core)));
     let ticket = core.open.add(holder.id);
     let session = session(&core, (name, kind), &holder, SESSION_DEFAULT, None, runtime.handle())?;
     let mut process = Command::new(program);
@@ -112,6 +114,7 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
         .run(client)
         .map_err(|error| StartError::Io(Path::new(program).display().to_string(), "run it", error));
     phase.send_replace(Phase::Ending);
+    runtime.block_on(end_telling(&core, telling));
     // It ends whether this can be written or not.
     drop(core.audit().append_blocking(
         &Record { outcome: Some(Outcome::Completed), ..Record::new(RecordKind::Stopped) },
@@ -265,7 +268,10 @@ fn hidden(config: &Config, kind: &Kind) -> Vec<OsString> {
     let vault = config.vault_keys.iter().map(|key| &key.source);
     let tools = config.mcp.values().filter_map(|server| server.place.as_ref());
     let tools = tools.flat_map(|place| place.keys.values());
-    let named = stripe.chain(providers).chain(vault).chain(tools).filter_map(|source| match source {
+    let webhook = config.webhook.iter().map(|webhook| &webhook.secret);
+    let collector = config.otlp.iter().flat_map(|otlp| otlp.headers.iter().map(|(_, value)| value));
+    let named = stripe.chain(providers).chain(vault).chain(tools).chain(webhook).chain(collector);
+    let named = named.filter_map(|source| match source {
         Source::Env(variable) => Some(OsString::from(variable)),
         Source::File(_) => None,
     });

@@ -22,7 +22,8 @@ pub(crate) struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
     upstream: Family<UpstreamLabels, Counter>,
-    reloads: Family<ReloadLabels, Counter>,
+    reloads: Family<OutcomeLabels, Counter>,
+    notices: Family<OutcomeLabels, Counter>,
     panics: Counter,
     added: Histogram,
     held_bytes: Gauge,
@@ -55,7 +56,7 @@ struct UpstreamLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ReloadLabels {
+struct OutcomeLabels {
     outcome: &'static str,
 }
 
@@ -75,6 +76,7 @@ impl Metrics {
             findings: Family::default(),
             upstream: Family::default(),
             reloads: Family::default(),
+            notices: Family::default(),
             panics: Counter::default(),
             added: Histogram::new(ADDED_SECONDS),
             held_bytes: Gauge::default(),
@@ -96,6 +98,11 @@ impl Metrics {
         to.register("findings", "Findings that were replaced", self.findings.clone());
         to.register("upstream_answers", "Answers of upstreams by status", self.upstream.clone());
         to.register("config_reloads", "Configurations that were to be loaded", self.reloads.clone());
+        to.register(
+            "webhook_messages",
+            "Messages to the webhook by what became of them",
+            self.notices.clone(),
+        );
         to.register("panics", "Faults of the sidecar that cost a request", self.panics.clone());
         to.register_with_unit(
             "added_first_byte",
@@ -149,7 +156,12 @@ impl Metrics {
     }
 
     pub(crate) fn reload(&self, outcome: &'static str) {
-        self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
+        self.reloads.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// A message to the webhook: `delivered`, `given_up`, or `dropped` because too many wait.
+    pub(crate) fn notice(&self, outcome: &'static str) {
+        self.notices.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     pub(crate) fn panic(&self) {

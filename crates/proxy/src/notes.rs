@@ -45,6 +45,9 @@ pub(crate) fn notes(core: &Core, config_path: Option<&Path>) -> Vec<String> {
     for name in config.mcp.keys() {
         notes.extend(policy.tools(name).into_iter().flat_map(|tools| tools.notes(name)));
     }
+    if let Some(webhook) = &policy.webhook {
+        notes.push(format!("webhook: people are told through {}", webhook.host()));
+    }
     for (name, source) in policy.keyless() {
         let remedy = match source {
             Source::Env(variable) => format!("set {variable} and restart"),

@@ -5,6 +5,7 @@ use crate::gate::Gate;
 use crate::mcp::Tools;
 use crate::reader::Reader;
 use crate::upstream::Client;
+use crate::webhook::Endpoint;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use obelus_audit::Word;
 use obelus_wire::{Provider, Wire};
@@ -33,6 +34,8 @@ pub(crate) struct Policy {
     /// Which calls may go out, if any are served.
     pub(crate) gate: Option<Arc<Gate>>,
     tools: HashMap<String, Arc<Tools>>,
+    /// Where messages for people go, if anywhere.
+    pub(crate) webhook: Option<Arc<Endpoint>>,
 }
 
 impl fmt::Debug for Policy {
@@ -127,6 +130,7 @@ impl Policy {
             digest.update(gate.rules.version());
         }
         Ok(Policy {
+            webhook: Endpoint::compile(config, env)?,
             gate: gate.map(Arc::new),
             version: Word::hex(digest.finalize().get(..VERSION_BYTES).unwrap_or_default()),
             reader: Reader::new().map_err(|error| ConfigError::new(error.to_string()))?,

@@ -2,7 +2,7 @@
 
 use crate::events::EventBody;
 use crate::exchange::Exchange;
-use crate::support::{Act, Sidecar, Upstream, app, chat, delta, env, events_head, streamed_text, yaml};
+use crate::support::{Act, Sidecar, Upstream, app, chat, delta, env, events_head, json, streamed_text, yaml};
 use crate::{App, Config};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -83,8 +83,15 @@ async fn what_cannot_be_recorded_does_not_leave() {
     let upstream = Upstream::echo().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("obelus.yaml");
-    let more = "profiles:\n  default: {restore_arguments: [{tool: send}]}\n";
-    std::fs::write(&path, yaml(upstream.address, more)).unwrap();
+    let receiver = Upstream::start(|_| vec![Act::Send(json("{}"))]).await;
+    std::fs::write(folder.path().join("secret"), ["whsec", "_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"].concat())
+        .unwrap();
+    let more = format!(
+        "profiles:\n  default: {{restore_arguments: [{{tool: send}}]}}\nwebhook: {{url: 'http://{}/', secret: {{file: \
+         secret}}}}\n",
+        receiver.address
+    );
+    std::fs::write(&path, yaml(upstream.address, &more)).unwrap();
     let disk = FullDisk::default();
     let app = App::start_on(Some(path.clone()), Arc::new(env), Arc::new(disk.clone())).await.unwrap();
     let keys = crate::virtual_keys(&Config::read(Some(&path), &env).unwrap()).unwrap();
@@ -102,6 +109,11 @@ async fn what_cannot_be_recorded_does_not_leave() {
     let ready = sidecar.ask("/readyz").await;
     assert!(ready.status == 503 && ready.body.contains("\"audit\":false"), "{ready:?}");
     assert!(sidecar.metrics().await.contains("obelus_refusals_total{reason=\"audit\"} 2"));
+    while receiver.seen().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let told = receiver.seen();
+    assert!(told.len() == 1 && told[0].contains("\"type\":\"audit.failing\""), "told once: {told:?}");
     // With room again it goes on by itself, and what was refused is told.
     disk.0.store(false, Ordering::SeqCst);
     while core.check_audit().is_err() {

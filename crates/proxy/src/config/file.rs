@@ -34,6 +34,9 @@ pub(crate) struct File {
     pub(crate) mcp: BTreeMap<String, super::mcp::McpSection>,
     /// Which calls may go out, and who decides about those that wait. Default: no calls are served.
     pub(crate) gate: Option<GateSection>,
+    /// Whom the sidecar tells at once of exposed keys, of calls that wait or were decided, and of an audit that fails.
+    /// Default: nobody.
+    pub(crate) webhook: Option<super::webhook::WebhookSection>,
     /// Bounds of size and count.
     pub(crate) limits: LimitsSection,
     /// Bounds of time.

@@ -7,6 +7,7 @@
 use super::judge::release;
 use super::{Gate, GateStores, page, token, unix_seconds};
 use crate::core::Core;
+use crate::webhook::Notice;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -199,7 +200,12 @@ pub(super) async fn decide(
         voted
     });
     match voted.await {
-        Ok(approval) => Ok(shown(&approval)),
+        Ok(approval) => {
+            let decision = Word::new(if approves { "approve" } else { "deny" });
+            let decided = about("approval.decided", &approval).with("decision", decision);
+            core.tell(decided.with("approver", call.approver.clone()));
+            Ok(shown(&approval))
+        }
         Err(refusal) => {
             let refused = Record { outcome: Some(obelus_audit::Outcome::Failed), ..record(None) };
             // Nothing was decided, whether this can be written or not.
@@ -207,6 +213,18 @@ pub(super) async fn decide(
             Err(refusal)
         }
     }
+}
+
+/// What people are told of an approval: which it is and how it stands. What it does in detail they look up.
+pub(super) fn about(kind: &'static str, approval: &Approval) -> Notice {
+    let expires = UNIX_EPOCH.checked_add(Duration::from_secs(approval.expires)).unwrap_or(UNIX_EPOCH);
+    Notice::new(kind)
+        .with("approval_id", Word::new(&approval.id))
+        .with("operation", Word::new(&approval.operation))
+        .with("state", Word::new(approval.state.as_str()))
+        .with("requester", Word::new(&approval.requester))
+        .with("workflow", Word::new(&approval.workflow))
+        .with("expires", Word::new(&Utc::from(expires).to_string()))
 }
 
 /// An approval as people see it.

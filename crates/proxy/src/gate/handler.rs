@@ -1,5 +1,6 @@
 //! A call from its head to its answer.
 
+use super::desk::about;
 use super::execute::{self, Job};
 use super::incoming::{Incoming, Media};
 use super::judge::{Asked, Judging, Verdict, ended, unkept};
@@ -9,7 +10,7 @@ use crate::answer::Answer;
 use crate::body::{self, Bounds};
 use crate::core::Core;
 use crate::decode::{Coding, decode};
-use crate::exchange::{micros, random_id};
+use crate::exchange::{key_exposed, micros, random_id};
 use crate::exposed;
 use crate::guard::{Guarded, work};
 use crate::handler::{authenticate, key_refused, media_type, named, session, stopped};
@@ -347,6 +348,7 @@ async fn read_body(
         .map(|text| exposed::revoke(&exchange.core.keys, text, SystemTime::now(), &mut exposed));
     for key in exposed {
         exchange.core.open.stop(Some(key), Stop::Revoked);
+        exchange.core.tell(key_exposed(key, Some(exchange.request_id.clone())));
         let record =
             Record { exposed_key: Word::new(key.as_str()), call: None, ..exchange.record(Kind::KeyExposed) };
         exchange.core.record(&record).await?;
@@ -525,6 +527,7 @@ async fn waits(
     }
     let record = Record { decision: Some(Decision::Wait), status: Some(202), ..exchange.record(Kind::Call) };
     exchange.decide(&record);
+    exchange.core.tell(about("approval.waiting", approval));
     Ok(reply::waits(approval))
 }
 

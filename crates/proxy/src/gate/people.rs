@@ -2,6 +2,7 @@
 //!
 //! What an approval of a tool's call is bound to, and keeps, are its parameters as the server will get them.
 
+use super::desk::about as about_approval;
 use super::handler::Caller;
 use super::judge::{Asked, Judging, REPEAT_SECONDS, Verdict, ended, release, void};
 use super::summary::{self, Way};
@@ -105,6 +106,7 @@ impl People {
             }
             Ok(Verdict::Denied { decision, refused }) => denied(call.operation, decision, refused),
             Ok(Verdict::Waits { decision, approval }) => {
+                now.core.tell(about_approval("approval.waiting", &approval));
                 let state = next_state(now, call, &approval, None);
                 let waits_for = WaitsFor::People(approval.approvers);
                 let judgement = Judgement::Wait { waits_for, is_new: true, is_held: false, state };

@@ -1,5 +1,6 @@
 //! Ends approvals whose time is over, and forgets what need not be kept.
 
+use super::desk::about;
 use super::judge::release;
 use super::unix_seconds;
 use crate::core::Core;
@@ -40,6 +41,8 @@ pub(crate) async fn sweep(core: Arc<Core>) {
         match looked.await {
             Ok(Ok(expired)) => {
                 for approval in expired {
+                    let decided = about("approval.decided", &approval);
+                    core.tell(decided.with("decision", Word::new("expire")));
                     let call = Call {
                         operation: Word::new(&approval.operation),
                         approval_id: Word::new(&approval.id),

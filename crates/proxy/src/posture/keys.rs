@@ -52,6 +52,9 @@ impl Review<'_> {
                 );
             }
         }
+        if let Some(webhook) = &config.webhook {
+            self.file("webhook.secret", &webhook.secret);
+        }
         for key in &config.vault_keys {
             let place = format!("vault_key `{}`", key.id);
             if let Source::File(path) = &key.source {

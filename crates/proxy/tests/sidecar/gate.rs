@@ -16,7 +16,7 @@ fn stripe_key(kind: &str) -> String {
 }
 
 /// A Stripe with one charge and a ledger of what it was asked to change: the requests that it has seen.
-async fn stripe() -> Upstream {
+pub(crate) async fn stripe() -> Upstream {
     Upstream::start(|request| vec![Act::Send(answer(request))]).await
 }
 
@@ -56,7 +56,7 @@ fn hash(token: &str) -> String {
 }
 
 /// The configuration of a gate with two people.
-fn config(stripe: SocketAddr, more: &str, stripe_more: &str) -> String {
+pub(crate) fn config(stripe: SocketAddr, more: &str, stripe_more: &str) -> String {
     yaml(
         stripe,
         &format!(
@@ -69,7 +69,7 @@ fn config(stripe: SocketAddr, more: &str, stripe_more: &str) -> String {
     )
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("there is room");
     std::fs::write(folder.path().join("stripe.key"), stripe_key("rk")).expect("the folder takes files");
     folder
@@ -112,7 +112,7 @@ async fn desk(sidecar: &Sidecar, token: &str, method: &str, path: &str, body: &s
 }
 
 /// Somebody looks at an approval and decides.
-async fn decide(sidecar: &Sidecar, who: &str, id: &str, verb: &str) -> Reply {
+pub(crate) async fn decide(sidecar: &Sidecar, who: &str, id: &str, verb: &str) -> Reply {
     let token = format!("token-of-{who}");
     let shown = desk(sidecar, &token, "GET", &format!("/approvals/{id}"), "").await;
     let body = serde_json::json!({"digest": read(&shown)["digest"]}).to_string();
@@ -124,7 +124,7 @@ fn changes(stripe: &Upstream) -> Vec<String> {
     stripe.seen().into_iter().filter(|request| request.starts_with("POST ")).collect()
 }
 
-async fn waiting(sidecar: &Sidecar) -> String {
+pub(crate) async fn waiting(sidecar: &Sidecar) -> String {
     let reply = refund(sidecar).await;
     assert_eq!(reply.status, 202, "{}", reply.body);
     assert!(reply.head.contains("retry-after: 5"));

@@ -18,3 +18,5 @@ mod support;
 mod times;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod tls;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod webhook;
