@@ -511,6 +511,36 @@ async fn a_call_of_a_tool_is_sealed_in_its_record_as_it_left() {
 }
 
 #[tokio::test]
+async fn people_are_told_once_of_a_call_that_waits() {
+    let server = server().await;
+    let receiver = Upstream::start(|_| vec![Act::Send(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())]).await;
+    let folder = folder();
+    let secret = format!("whsec_{}", "QUJD".repeat(8));
+    std::fs::write(folder.path().join("hook.secret"), secret).expect("the folder takes files");
+    let hook =
+        format!("webhook: {{url: 'http://{}/hook', secret: {{file: hook.secret}}}}\n", receiver.address);
+    let (app, keys) = app(&folder, &(config(&server, "") + &hook)).await;
+    let sidecar = Sidecar::run(app, keys, folder);
+    let client = Client::begin(&sidecar).await;
+    let arguments = json!({"to": "jenny@example.com", "text": "hello"});
+    client.call("send", arguments.clone()).await;
+    client.call("send", arguments).await;
+    assert_eq!(approve(&sidecar, "approve").await.status, 200);
+    wait(async {
+        while receiver.seen().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let told = receiver.seen();
+    let types = ["approval.waiting", "approval.decided"];
+    for (message, kind) in told.iter().zip(types) {
+        assert!(message.contains(kind) && message.contains("notes/send"), "{message}");
+        assert!(!message.contains("jenny"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_of_the_newest_revision_is_held_until_people_have_decided() {
     let server = server().await;
     let sidecar = start(&server).await;
