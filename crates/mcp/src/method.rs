@@ -1,7 +1,7 @@
 //! The methods of the protocol, of revisions 2025-06-18, 2025-11-25 and 2026-07-28. Others go no further.
 
-/// Who asks for what a client may.
-const OF_CLIENT: [&str; 20] = [
+/// What a client may ask of a server. Not `tasks/update`: it says more of a call that was judged, and nobody would judge that.
+const OF_CLIENT: [&str; 19] = [
     "completion/complete",
     "initialize",
     "logging/setLevel",
@@ -19,7 +19,6 @@ const OF_CLIENT: [&str; 20] = [
     "tasks/get",
     "tasks/list",
     "tasks/result",
-    "tasks/update",
     "tools/call",
     "tools/list",
 ];
@@ -85,6 +84,7 @@ mod tests {
         assert_eq!(of_client("tools/call"), Some("tools/call"));
         assert_eq!(of_client("Tools/call"), None);
         assert_eq!(of_client("sampling/createMessage"), None);
+        assert_eq!(of_client("tasks/update"), None);
         assert_eq!(of_server("tools/call"), None);
         assert!(may_tell("notifications/initialized") && !may_tell("notifications/execute"));
         assert!(is_legacy("2025-11-25") && !is_legacy(MODERN));

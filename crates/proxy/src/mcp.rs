@@ -82,7 +82,7 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
         return Err(ConfigError::new(what).into());
     }
     let hidden = hidden(&config, &kind);
-    let policy = Policy::compile(&alone(&config), &env)?;
+    let policy = Policy::compile(&alone(&config, name), &env)?;
     let threads = |error| StartError::Io("threads".to_owned(), "start them", error);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -133,10 +133,16 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
     ended
 }
 
-/// The configuration without what is reached from elsewhere, whose keys are not asked for here.
-fn alone(config: &Config) -> Config {
+/// The configuration without what is reached from elsewhere, whose keys are not asked for here, and with nobody at other
+/// servers, so that nothing is compiled for them. The rules stay those of all.
+fn alone(config: &Config, name: &str) -> Config {
     let mut config = config.clone();
-    config.mcp.values_mut().for_each(|server| server.place = None);
+    for (other, server) in &mut config.mcp {
+        server.place = None;
+        if other != name {
+            server.workflows.clear();
+        }
+    }
     if let Some(gate) = &mut config.gate {
         gate.stripe = None;
     }

@@ -199,6 +199,8 @@ fn an_approved_call_goes_out_once_and_its_outcome_is_told_again() {
     let [sent] = sent.collect::<Vec<_>>()[..] else { panic!("{records:?}") };
     let asked = of("tool_request").into_iter().find(|record| record["request_id"] == sent["request_id"]);
     assert_eq!((&asked.unwrap()["approval_id"], &sent["outcome"]), (&id.into(), &"completed".into()));
+    let again = of("tool_request").into_iter().filter(|record| record["reason"] == "executed-before");
+    assert_eq!(again.map(|record| record["decision"].clone()).collect::<Vec<_>>(), ["refuse"; 3]);
     assert!(!fs::read_to_string(shop.path("audit.jsonl")).unwrap().contains("jenny"));
     let kept = fs::read(shop.path("approvals.db")).unwrap();
     assert!(!kept.windows(5).any(|window| window == b"jenny"), "bytes of calls are sealed");

@@ -63,11 +63,15 @@ impl LogJournal {
             actor,
             route: Some(route),
             decision: Some(match decided.verdict {
-                Verdict::Allow | Verdict::Repeat => Decision::Allow,
+                Verdict::Allow => Decision::Allow,
                 Verdict::Wait => Decision::Wait,
-                Verdict::Deny => Decision::Refuse,
+                // It is not made again.
+                Verdict::Repeat | Verdict::Deny => Decision::Refuse,
             }),
-            reason: decided.reason,
+            reason: match decided.verdict {
+                Verdict::Repeat => Some("executed-before"),
+                _ => decided.reason,
+            },
             policy_version: Some(self.version.clone()),
             redactions: counted(decided.redactions),
             coverage: Some(Coverage {
