@@ -5,5 +5,6 @@ mod crash;
 mod evidence;
 mod faults;
 mod follow;
+mod injected;
 mod life;
 mod support;

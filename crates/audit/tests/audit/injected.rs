@@ -1,0 +1,127 @@
+//! Every write, sync and rename of a short run fails, or kills the process: one run for each of them.
+
+use crate::support::{check_right, record, records, settings};
+use obelus_audit::{Log, Settings};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+/// What names the folder to a child.
+const FOLDER: &str = "OBELUS_AUDIT_INJECTED_FOLDER";
+/// Records of a run.
+const RECORDS: usize = 5;
+/// No run has so many calls of one sort.
+const CALLS_MAX: usize = 100;
+/// Calls by which the log is written.
+const CALLS: [&str; 4] = ["write", "fdatasync", "fsync", "rename"];
+/// What becomes of a call; of the last the process hears nothing.
+const FAULTS: [&str; 3] = ["error=EIO", "error=ENOSPC", "signal=KILL"];
+/// Files that are written to; other writes are what the child says.
+const WRITTEN: [&str; 4] = ["audit.jsonl", "audit.checkpoints", "audit.key.draft", "audit.pub.draft"];
+
+fn place(folder: &Path) -> Settings {
+    // So short that there are two files.
+    Settings { segment_bytes: 700, ..settings(folder) }
+}
+
+/// The child: appends one record after the other, and says which were acknowledged.
+#[test]
+#[ignore = "a child of another test, which names it a folder"]
+fn child() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    // What cannot be opened is told by an exit code.
+    let log = Log::open(&place(Path::new(&folder))).expect("it works");
+    for at in 0..RECORDS {
+        while log.check().is_err() {
+            // The log tries again every second.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if let Ok(seq) = log.append_blocking(&record(&format!("r{at}")), SystemTime::now()) {
+            writeln!(std::io::stdout(), "\nacknowledged {seq} r{at} .").expect("it works");
+        }
+    }
+    log.close().expect("what is acknowledged is kept");
+}
+
+/// What a run came to.
+struct Run {
+    /// Whether there was a call for the fault.
+    is_hit: bool,
+    acknowledged: usize,
+}
+
+/// Runs a child in which the call of that number fails so, then starts the log again and looks.
+fn run(call: &str, fault: &str, at: usize) -> Run {
+    let folder = tempfile::tempdir().expect("it works");
+    let trace = tempfile::NamedTempFile::new().expect("it works");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o"]).arg(trace.path());
+    if call == "write" {
+        for name in WRITTEN {
+            command.arg("-P").arg(folder.path().join(name));
+        }
+    }
+    command.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{fault}:when={at}")]);
+    command.arg(std::env::current_exe().expect("it works"));
+    command.args(["--exact", "injected::child", "--ignored", "--nocapture"]).env(FOLDER, folder.path());
+    let output = command.stderr(Stdio::null()).output().expect("it works");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut acknowledged = BTreeMap::new();
+    for line in said.lines() {
+        // A line that was cut off acknowledges nothing.
+        if let ["acknowledged", seq, id, "."] = line.split(' ').collect::<Vec<_>>().as_slice() {
+            acknowledged.insert((*id).to_owned(), seq.parse::<u64>().expect("it works"));
+        }
+    }
+    let traced = fs::read_to_string(trace.path()).expect("it works");
+    let is_hit = traced.contains("(INJECTED)") || traced.contains("killed by SIGKILL");
+    if !is_hit {
+        assert_eq!(acknowledged.len(), RECORDS, "without a fault everything is written: {said}");
+        let files = fs::read_dir(folder.path()).expect("it works").filter_map(Result::ok);
+        let is_segment = |name: &str| name.ends_with(".jsonl");
+        let files = files.filter(|file| file.file_name().to_str().is_some_and(is_segment)).count();
+        assert!(files > 1, "a run begins a second file");
+    }
+    drop(Log::open(&place(folder.path())).unwrap_or_else(|error| panic!("{call} {fault} {at}: {error}")));
+    check_right(folder.path());
+    let mut found: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for record in records(folder.path()) {
+        if let Some(id) = record["request_id"].as_str() {
+            found.entry(id.to_owned()).or_default().push(record["seq"].as_u64().expect("it works"));
+        }
+    }
+    for (id, seq) in &acknowledged {
+        assert_eq!(found.get(id), Some(&vec![*seq]), "{call} {fault} {at}: {id}");
+    }
+    Run { is_hit, acknowledged: acknowledged.len() }
+}
+
+#[test]
+fn every_call_fails_and_kills() {
+    let works = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        let said = writeln!(std::io::stderr(), "strace is not here, or may not trace: NOT tested");
+        return said.expect("it works");
+    }
+    std::thread::scope(|scope| {
+        let of_fault = |fault| {
+            scope.spawn(move || {
+                let mut kept = 0;
+                for call in CALLS {
+                    let runs: Vec<Run> =
+                        (1..CALLS_MAX).map(|at| run(call, fault, at)).take_while(|run| run.is_hit).collect();
+                    assert!((1..CALLS_MAX - 1).contains(&runs.len()), "{call} {fault}: {} calls", runs.len());
+                    kept += runs.iter().map(|run| run.acknowledged).sum::<usize>();
+                    writeln!(std::io::stdout(), "{call} {fault}: {} runs", runs.len()).expect("it works");
+                }
+                assert!(kept > RECORDS, "{fault}: {kept} records were acknowledged");
+            })
+        };
+        for thread in FAULTS.map(of_fault) {
+            thread.join().expect("every run is right");
+        }
+    });
+}
