@@ -68,7 +68,7 @@ fn run(call: &str, fault: &str, at: usize) -> Run {
     command.arg(std::env::current_exe().expect("it works"));
     command.args(["--exact", "injected::child", "--ignored", "--nocapture"]).env(FOLDER, folder.path());
     let output = command.stderr(Stdio::null()).output().expect("it works");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = String::from_utf8(output.stdout).expect("it works");
     let mut acknowledged = BTreeMap::new();
     for line in said.lines() {
         // A line that was cut off acknowledges nothing.
@@ -85,7 +85,9 @@ fn run(call: &str, fault: &str, at: usize) -> Run {
         let files = files.filter(|file| file.file_name().to_str().is_some_and(is_segment)).count();
         assert!(files > 1, "a run begins a second file");
     }
-    drop(Log::open(&place(folder.path())).unwrap_or_else(|error| panic!("{call} {fault} {at}: {error}")));
+    let opened = Log::open(&place(folder.path()));
+    assert!(opened.is_ok(), "{call} {fault} {at}: {:?}", opened.err());
+    drop(opened);
     check_right(folder.path());
     let mut found: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for record in records(folder.path()) {
