@@ -153,6 +153,16 @@ pub struct Route {
     pub model: Option<Word>,
 }
 
+/// A key of somebody's that stood in what was read.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ExposedKey {
+    /// The rule that found it.
+    pub rule: Word,
+    /// A keyed hash of it, behind the name of the key of that, if its value was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Word>,
+}
+
 /// What was read and what was not.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Coverage {
@@ -193,6 +203,9 @@ pub struct Record {
     /// Findings that were replaced, by category.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub redactions: BTreeMap<&'static str, u64>,
+    /// Keys of Stripe's and of model providers that were among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exposed: Vec<ExposedKey>,
     /// What was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
@@ -238,6 +251,7 @@ impl Record {
             reason: None,
             policy_version: None,
             redactions: BTreeMap::new(),
+            exposed: Vec::new(),
             coverage: None,
             call: None,
             tool: None,

@@ -4,6 +4,7 @@ use crate::gate::Bound;
 use crate::session::Principal;
 use obelus::Category;
 use obelus_gate::{Decision, Operation};
+use obelus_wire::{Redacted, SeenKey};
 use std::fmt;
 
 /// Keeps records. What is not recorded does not happen.
@@ -61,6 +62,21 @@ pub enum Verdict {
     Deny,
 }
 
+/// What was replaced in a message.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Redactions<'a> {
+    /// How many of each category.
+    pub counts: &'a [(Category, u64)],
+    /// Keys of Stripe's and of model providers that were among them.
+    pub keys: &'a [SeenKey],
+}
+
+impl<'a> Redactions<'a> {
+    pub(crate) fn of(redacted: &'a Redacted) -> Redactions<'a> {
+        Redactions { counts: &redacted.counts, keys: &redacted.keys }
+    }
+}
+
 /// A decision about one request of a client.
 #[derive(Clone, Copy)]
 pub struct Decided<'a> {
@@ -89,7 +105,7 @@ pub struct Decided<'a> {
     /// Whether it waits for that from now on.
     pub is_asked: bool,
     /// What was replaced in the request.
-    pub redactions: &'a [(Category, u64)],
+    pub redactions: Redactions<'a>,
     /// Bytes that were read.
     pub scanned_bytes: usize,
     /// What was not read, and why.
@@ -131,7 +147,7 @@ pub struct Ended<'a> {
     /// Why, if it failed: a short word.
     pub reason: Option<&'static str>,
     /// What was replaced in the answer.
-    pub redactions: &'a [(Category, u64)],
+    pub redactions: Redactions<'a>,
     /// Bytes that were read.
     pub scanned_bytes: usize,
 }
@@ -164,7 +180,7 @@ pub enum Event<'a> {
         /// The server.
         server: &'a str,
         /// How many of each category.
-        redactions: &'a [(Category, u64)],
+        redactions: Redactions<'a>,
     },
     /// A message of the server was dropped.
     Dropped {

@@ -38,7 +38,7 @@ pub use gate::{
     is_closed,
 };
 pub use head::{Head, REVISIONS, Sort};
-pub use journal::{Decided, Ended, Ending, Event, Journal, Outcome, Unrecorded, Verdict};
+pub use journal::{Decided, Ended, Ending, Event, Journal, Outcome, Redactions, Unrecorded, Verdict};
 pub use message::{DEPTH_MAX, MESSAGE_BYTES_MAX};
 pub use pins::{OnChange, Pinned, Pins, PinsError};
 pub use server::{Kind, Server, Settings};

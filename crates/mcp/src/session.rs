@@ -3,11 +3,10 @@
 use crate::call::Verdicts;
 use crate::fault::Fault;
 use crate::gate::{STATE_PREFIX, Settled, Told};
-use crate::journal::{Decided, Ended, Ending, Event, Outcome, Unrecorded, Verdict};
+use crate::journal::{Decided, Ended, Ending, Event, Outcome, Redactions, Unrecorded, Verdict};
 use crate::message::{Id, Kind, Message, Slot, Unreadable, splice};
 use crate::method;
 use crate::server::Server;
-use obelus::Category;
 use obelus_vault::Scope;
 use obelus_wire::{Redacted, Sender};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -212,10 +211,10 @@ impl Session {
             (std::mem::take(&mut state.asked), std::mem::take(&mut state.given_up))
         };
         for waiting in asked.into_values() {
-            self.end(waiting, Settled::Unknown, Outcome::Unknown, None, (0, &[]));
+            self.end(waiting, Settled::Unknown, Outcome::Unknown, None, (0, Redactions::default()));
         }
         for waiting in given_up.into_iter().filter_map(|(_, waiting)| waiting) {
-            self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, &[]));
+            self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, Redactions::default()));
         }
     }
 
@@ -236,7 +235,7 @@ impl Session {
                 true => (Settled::Unknown, Outcome::Unknown),
                 false => (Settled::Kept, Outcome::Failed),
             };
-            self.end(waiting, settled, outcome, Some("upstream"), (0, &[]));
+            self.end(waiting, settled, outcome, Some("upstream"), (0, Redactions::default()));
         }
         (!is_given_up).then(|| Fault::refused(text).answer(message.raw_id()))
     }
@@ -328,7 +327,7 @@ impl Session {
             reason: verdicts.reason,
             approval: verdicts.approval,
             is_asked: verdicts.is_asked,
-            redactions: &redacted.counts,
+            redactions: Redactions::of(redacted),
             scanned_bytes,
             unread: &redacted.unread,
             is_durable: verdicts.is_durable,
@@ -357,7 +356,7 @@ impl Session {
             reason: Some(reason),
             approval: None,
             is_asked: false,
-            redactions: &[],
+            redactions: Redactions::default(),
             scanned_bytes: 0,
             unread: &[],
             is_durable: false,
@@ -416,7 +415,7 @@ impl Session {
             }
         };
         for waiting in ended {
-            self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, &[]));
+            self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, Redactions::default()));
         }
         !was_held
     }
@@ -519,7 +518,13 @@ impl Session {
         let fail = |waiting, reason, fault: Fault| {
             let member = fault.member();
             let settled = Settled::Answered(Told::Error(&member));
-            self.end(waiting, settled, Outcome::Failed, Some(reason), (message.raw.len(), &[]));
+            self.end(
+                waiting,
+                settled,
+                Outcome::Failed,
+                Some(reason),
+                (message.raw.len(), Redactions::default()),
+            );
             pass(fault.answer(message.raw_id()))
         };
         if waiting.method == "initialize"
@@ -545,7 +550,7 @@ impl Session {
                 return fail(waiting, refusal.reason.as_str(), Fault::refused(&text));
             }
         };
-        let read = (message.raw.len(), redacted.counts.as_slice());
+        let read = (message.raw.len(), Redactions::of(&redacted));
         let (is_failed, why) = match waiting.ticket.is_some() {
             true => (is_error || message.bytes(Slot::IsError) == Some(b"true"), "tool_error"),
             false => (is_error, "error"),
@@ -572,7 +577,7 @@ impl Session {
         if let Some(waiting) = waiting {
             let member = fault.member();
             let settled = Settled::Answered(Told::Error(&member));
-            self.end(waiting, settled, Outcome::Failed, Some("malformed"), (0, &[]));
+            self.end(waiting, settled, Outcome::Failed, Some("malformed"), (0, Redactions::default()));
         }
         if is_given_up { Step::Drop } else { Step::Forward(fault.answer(id)) }
     }
@@ -583,7 +588,7 @@ impl Session {
         if redacted.counts.is_empty() {
             self.server.journal.check()?;
         } else {
-            let event = Event::Redacted { server: &self.server.name, redactions: &redacted.counts };
+            let event = Event::Redacted { server: &self.server.name, redactions: Redactions::of(&redacted) };
             self.server.journal.noted(&event)?;
         }
         Ok(redacted.body)
@@ -601,7 +606,7 @@ impl Session {
         if let Some(lost) = lost {
             // Nobody will be told what comes of it: the session has ended, or two requests with one id came at the same
             // time.
-            self.end(lost, Settled::Unknown, Outcome::Unknown, None, (0, &[]));
+            self.end(lost, Settled::Unknown, Outcome::Unknown, None, (0, Redactions::default()));
         }
         step
     }
@@ -613,7 +618,7 @@ impl Session {
         settled: Settled<'_>,
         outcome: Outcome,
         reason: Option<&'static str>,
-        (scanned_bytes, redactions): (usize, &[(Category, u64)]),
+        (scanned_bytes, redactions): (usize, Redactions<'_>),
     ) {
         if let Some(ticket) = &waiting.ticket {
             self.server.gate.settle(ticket, &settled);

@@ -136,12 +136,13 @@ impl<B> EventBody<B> {
 
     fn end(&mut self, outcome: Outcome, why: Option<Why>) {
         self.upstream = None;
-        let (counts, unread) =
-            guarded(|| (self.events.counts(), self.events.unread().to_vec())).unwrap_or_default();
+        let (counts, keys, unread) =
+            guarded(|| (self.events.counts(), self.events.keys(), self.events.unread().to_vec()))
+                .unwrap_or_default();
         if let Some(mut ending) = self.ending.take() {
             ending.core().metrics.held(self.held_bytes, 0);
             ending.core().metrics.stream_closed();
-            ending.counted(&counts);
+            ending.counted(&counts, &keys);
             ending.covered(Coverage { scanned_bytes: self.scanned_bytes, unread });
             ending.end(outcome, why);
         }

@@ -6,11 +6,12 @@ use crate::metrics::Direction;
 use crate::open::Stop;
 use crate::policy::Policy;
 use crate::refused::{Refused, Why};
+use crate::seen::seen;
 use crate::webhook::Notice;
 use obelus::Category;
 use obelus_audit::{Actor, Coverage, Decision, Kind, Outcome, Place, Record, Route, Word};
 use obelus_vault::virtual_key::KeyId;
-use obelus_wire::Provider;
+use obelus_wire::{Provider, SeenKey};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
@@ -66,7 +67,7 @@ impl Exchange {
     /// 50 ms.
     pub(crate) async fn allow(
         &mut self,
-        counts: &[(Category, u64)],
+        (counts, keys): (&[(Category, u64)], &[SeenKey]),
         coverage: Coverage,
         restores: bool,
     ) -> Result<Ending, Refused> {
@@ -76,6 +77,7 @@ impl Exchange {
         let record = Record {
             decision: Some(Decision::Allow),
             redactions: counts.iter().map(|(category, count)| (category.as_str(), *count)).collect(),
+            exposed: seen(&self.core, keys, Some(&self.request_id)),
             coverage: Some(coverage),
             ..self.base(Kind::ModelRequest)
         };
@@ -231,9 +233,10 @@ impl Ending {
     }
 
     /// Adds what was replaced in the answer.
-    pub(crate) fn counted(&mut self, counts: &[(Category, u64)]) {
+    pub(crate) fn counted(&mut self, counts: &[(Category, u64)], keys: &[SeenKey]) {
         self.core.metrics.findings(counts, Direction::Answer);
         if let Some((_, record)) = &mut self.record {
+            record.exposed = seen(&self.core, keys, record.request_id.as_ref());
             record.redactions = counts.iter().map(|(category, count)| (category.as_str(), *count)).collect();
         }
     }

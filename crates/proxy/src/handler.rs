@@ -190,7 +190,7 @@ async fn open(
     if permit.drops_query {
         coverage.unread.push("query");
     }
-    let (body, counts) = if permit.route.has_body() {
+    let (body, counts, keys) = if permit.route.has_body() {
         let coding = coding(&head.headers)?;
         let limits = exchange.policy.config.limits;
         let bounds = Bounds { bytes_max: limits.body_bytes, idle: exchange.policy.config.timeouts.body_idle };
@@ -205,14 +205,14 @@ async fn open(
         coverage.scanned_bytes = read.bytes as u64;
         coverage.unread.extend(redacted.unread);
         forwarded.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        (Bytes::from(redacted.body), redacted.counts)
+        (Bytes::from(redacted.body), redacted.counts, redacted.keys)
     } else {
         refuse_body(&head.headers)?;
-        (Bytes::new(), Vec::new())
+        (Bytes::new(), Vec::new(), Vec::new())
     };
     // The key may have been revoked while the body was read.
     ticket.check().map_err(stopped)?;
-    let ending = exchange.allow(&counts, coverage, permit.grant.restores_arguments).await?;
+    let ending = exchange.allow((&counts, &keys), coverage, permit.grant.restores_arguments).await?;
     let outgoing =
         Outgoing { method: head.method.clone(), path: permit.path.clone(), headers: forwarded, body };
     Ok(Opened { outgoing, ending, lease })
@@ -385,7 +385,7 @@ async fn whole_answer(
         return Err(failed(ending, body::no_memory()));
     }
     ending.first_byte(came.elapsed());
-    ending.counted(&redacted.counts);
+    ending.counted(&redacted.counts, &redacted.keys);
     ending.covered(Coverage { scanned_bytes: bytes as u64, unread: redacted.unread });
     ending.end(Outcome::Completed, None);
     Ok((redacted.body, lease))

@@ -40,6 +40,7 @@ mod process;
 mod rate;
 mod reader;
 mod refused;
+mod seen;
 mod server;
 mod socket;
 mod stores;

@@ -2,6 +2,7 @@
 
 use crate::refused::Why;
 use obelus::Category;
+use obelus_audit::Word;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,6 +22,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
+    exposed: Family<ExposedLabels, Counter>,
     upstream: Family<UpstreamLabels, Counter>,
     reloads: Family<OutcomeLabels, Counter>,
     notices: Family<OutcomeLabels, Counter>,
@@ -50,6 +52,11 @@ struct FindingLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ExposedLabels {
+    rule: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct UpstreamLabels {
     upstream: String,
     status: u16,
@@ -74,6 +81,7 @@ impl Metrics {
             requests: Family::default(),
             refusals: Family::default(),
             findings: Family::default(),
+            exposed: Family::default(),
             upstream: Family::default(),
             reloads: Family::default(),
             notices: Family::default(),
@@ -96,6 +104,11 @@ impl Metrics {
             self.refusals.clone(),
         );
         to.register("findings", "Findings that were replaced", self.findings.clone());
+        to.register(
+            "exposed_keys",
+            "Keys of Stripe's and of model providers that stood in traffic",
+            self.exposed.clone(),
+        );
         to.register("upstream_answers", "Answers of upstreams by status", self.upstream.clone());
         to.register("config_reloads", "Configurations that were to be loaded", self.reloads.clone());
         to.register(
@@ -149,6 +162,10 @@ impl Metrics {
             let labels = FindingLabels { category: category.as_str(), direction };
             self.findings.get_or_create(&labels).inc_by(*count);
         }
+    }
+
+    pub(crate) fn exposed(&self, rule: &Word) {
+        self.exposed.get_or_create(&ExposedLabels { rule: rule.to_string() }).inc();
     }
 
     pub(crate) fn upstream(&self, upstream: &str, status: u16) {

@@ -283,7 +283,7 @@ async fn nothing_is_read_ahead_of_the_client() {
     let Ok(mut exchange) = Exchange::new(&core, Provider::OpenAi, Word::hex(&[1])).await else {
         panic!("there is a place")
     };
-    let ending = exchange.allow(&[], Coverage::default(), false).await;
+    let ending = exchange.allow((&[], &[]), Coverage::default(), false).await;
     let Ok(ending) = ending else { panic!("the audit can be written") };
     let ticket = core.open.add(KeyId::parse("00000000").unwrap());
     let policy = core.policy.load_full();

@@ -34,6 +34,7 @@ pub(crate) enum Use {
     TokenRow,
     Seal,
     SealNonce,
+    Fingerprint,
     Other,
 }
 
@@ -47,6 +48,7 @@ impl Use {
             Use::TokenRow => b"obelus vault 1 token row",
             Use::Seal => b"obelus vault 1 seal",
             Use::SealNonce => b"obelus vault 1 seal nonce",
+            Use::Fingerprint => b"obelus vault 1 fingerprint",
             Use::Other => b"obelus vault 1 other",
         }
     }

@@ -1,5 +1,6 @@
 //! What one session of one tenant may see.
 
+use crate::derive::{Use, derive_short};
 use crate::guard::{VALUE_BYTES_MAX, may_return};
 use crate::memory::{Memory, Value};
 use crate::scope_key::{ScopeKey, TokenName};
@@ -88,6 +89,14 @@ impl Scope {
         let is_minted = self.mint_or_not(category, value, out).is_some();
         self.vault.counts.note_mint(is_minted);
         is_minted
+    }
+
+    /// A keyed hash of a value (HMAC-SHA-256, 128 bits), behind the name of the vault's key and a colon: the same for all
+    /// scopes of the vault, so that the same value can be known again wherever it is seen.
+    pub fn fingerprint(&self, value: &[u8]) -> String {
+        let key = self.vault.newest_key();
+        let hash: [u8; 16] = derive_short(key.secret(), Use::Fingerprint, &[value]);
+        hash.iter().fold(format!("{}:", key.id()), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// Appends the value behind `token` and says whether this scope made it. Without one, `out` stays as it is: the

@@ -306,6 +306,10 @@ impl Backing {
 }
 
 impl Shared {
+    pub(crate) fn newest_key(&self) -> &VaultKey {
+        self.keys.newest()
+    }
+
     pub(crate) fn now(&self) -> u64 {
         millis((self.settings.clock)())
     }

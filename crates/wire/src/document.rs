@@ -44,6 +44,6 @@ impl Documents {
             let message = "more takes the place of values than may: ask for less at a time";
             return Err(Side::Answer.refuse(Reason::Limit, message));
         }
-        Ok(Redacted { body, counts: tally.counts(), unread: Vec::new() })
+        Ok(Redacted { body, counts: tally.counts(), keys: tally.keys(), unread: Vec::new() })
     }
 }

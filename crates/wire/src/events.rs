@@ -16,7 +16,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::route::Route;
 use crate::shell::Shell;
 use crate::sse::{EVENT_BYTES_MAX, Field, Frame, Framer, Line};
-use crate::tokens::{Mode, Tally};
+use crate::tokens::{Mode, SeenKey, Tally};
 use crate::wire::Wire;
 use obelus::Category;
 use obelus_vault::Scope;
@@ -152,6 +152,13 @@ impl Events {
         let mut tally = self.state.tally.clone();
         self.state.lanes.iter().for_each(|lane| tally.add(lane.tally()));
         tally.counts()
+    }
+
+    /// Keys of Stripe's and of model providers that were among them so far.
+    pub fn keys(&self) -> Vec<SeenKey> {
+        let mut tally = self.state.tally.clone();
+        self.state.lanes.iter().for_each(|lane| tally.add(lane.tally()));
+        tally.keys()
     }
 
     /// What passed unread so far, and why: `media`, `encrypted`.

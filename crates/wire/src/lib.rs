@@ -60,4 +60,5 @@ pub use messages::{Messages, Sender};
 pub use profile::{HashKey, Media, Profile, RestoredArgument};
 pub use refusal::{Reason, Refusal};
 pub use route::{Provider, Route};
+pub use tokens::SeenKey;
 pub use wire::{Admitted, Answer, Facts, Redacted, Wire};

@@ -114,7 +114,7 @@ impl Messages {
         }
         let body = weave::with(&self.lex, message, &parts, &rest, read)
             .ok_or_else(|| side.refuse(Reason::Malformed, format!("the {side} cannot be put together")))?;
-        Ok(Redacted { body, counts: tally.counts(), unread })
+        Ok(Redacted { body, counts: tally.counts(), keys: tally.keys(), unread })
     }
 
     /// Whether a marked value is left as it is.

@@ -178,7 +178,7 @@ impl<'w> Reading<'w> {
     /// The body and what is said of it.
     pub(crate) fn conclude(self, mark: &[u8], read: Vec<u8>) -> Redacted {
         let body = if mark.is_empty() { read } else { [mark, &read].concat() };
-        Redacted { body, counts: self.tally.counts(), unread: self.unread }
+        Redacted { body, counts: self.tally.counts(), keys: self.tally.keys(), unread: self.unread }
     }
 
     pub(crate) fn tally(&self) -> &Tally {

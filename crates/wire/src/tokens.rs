@@ -22,6 +22,45 @@ pub(crate) enum Mode {
     Seal,
 }
 
+/// Rules, beside Stripe's own, that find keys of model providers.
+const PROVIDER_RULES: [&str; 11] = [
+    "azure-key",
+    "bedrock-api-key",
+    "google-api-key",
+    "groq-api-key",
+    "hugging-face-token",
+    "langsmith-api-key",
+    "model-api-key",
+    "openai-session",
+    "perplexity-api-key",
+    "replicate-token",
+    "xai-api-key",
+];
+
+/// How many different keys of one body or lane are told apart.
+const KEYS_MAX: usize = 16;
+
+/// A key of Stripe's or of a model provider's that stood in a text.
+#[derive(Clone, Eq, PartialEq)]
+pub struct SeenKey {
+    /// The rule that found it, such as `stripe-restricted-key`.
+    pub rule: String,
+    /// A keyed hash of it (`Scope::fingerprint`), if it was asked what stands for it: nothing is known of values that
+    /// become labels.
+    pub fingerprint: Option<String>,
+}
+
+impl std::fmt::Debug for SeenKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SeenKey").field("rule", &self.rule).finish_non_exhaustive()
+    }
+}
+
+/// Whether a rule finds keys of Stripe's or of a model provider's.
+fn is_key(rule: &str, category: Category) -> bool {
+    category == Category::Secret && (rule.starts_with("stripe-") || PROVIDER_RULES.contains(&rule))
+}
+
 /// How many findings of each category were replaced.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
@@ -31,6 +70,8 @@ pub(crate) struct Tally {
     spared: [u64; Category::ALL.len()],
     /// Bytes that took the place of tokens and values.
     given: usize,
+    /// Keys that were seen, each once.
+    keys: Vec<SeenKey>,
 }
 
 /// How many bytes may take the place of tokens and values in one body or lane: twice the longest body of a request. A
@@ -39,7 +80,12 @@ const GIVEN_BYTES_MAX: usize = 64 << 20;
 
 impl Default for Tally {
     fn default() -> Tally {
-        Tally { found: [0; Category::ALL.len()], spared: [0; Category::ALL.len()], given: 0 }
+        Tally {
+            found: [0; Category::ALL.len()],
+            spared: [0; Category::ALL.len()],
+            given: 0,
+            keys: Vec::new(),
+        }
     }
 }
 
@@ -56,6 +102,26 @@ impl Tally {
             to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         }
         self.given = self.given.saturating_add(other.given);
+        other.keys.iter().for_each(|key| self.see(&key.rule, key.fingerprint.clone()));
+    }
+
+    /// Keys of Stripe's and of model providers that were found, at most sixteen.
+    pub(crate) fn keys(&self) -> Vec<SeenKey> {
+        self.keys.clone()
+    }
+
+    /// Notes that a key stood there. One of a rule that has a fingerprint says more than one that has none.
+    fn see(&mut self, rule: &str, fingerprint: Option<String>) {
+        let is_known =
+            |key: &SeenKey| key.rule == rule && (fingerprint.is_none() || key.fingerprint == fingerprint);
+        if !self.keys.iter().any(is_known) {
+            if fingerprint.is_some() {
+                self.keys.retain(|key| key.rule != rule || key.fingerprint.is_some());
+            }
+            if self.keys.len() < KEYS_MAX {
+                self.keys.push(SeenKey { rule: rule.to_owned(), fingerprint });
+            }
+        }
     }
 
     /// Notes that so many bytes take the place of tokens.
@@ -114,6 +180,9 @@ impl Sink for Tokens<'_> {
         }
         if !finding.allowed {
             Tally::count(&mut self.tally.found, finding.category);
+            if is_key(finding.rule, finding.category) {
+                self.tally.see(finding.rule, None);
+            }
         }
         Ok(())
     }
@@ -131,6 +200,9 @@ impl Sink for Tokens<'_> {
 
 impl Tokens<'_> {
     fn give(&mut self, rule: &str, category: Category, value: &[u8], out: &mut Vec<u8>) -> bool {
+        if is_key(rule, category) && !is_token(value) {
+            self.tally.see(rule, Some(self.scope.fingerprint(value)));
+        }
         let is_spared = match self.mode {
             // A PIN never comes back, whatever it looks like; the vault knows it by its form alone.
             Mode::Mint if rule.rsplit('/').next() == Some(PIN_CLASS) => return false,
@@ -270,6 +342,45 @@ mod tests {
         assert_eq!(replaced("Dear"), None);
         assert_eq!(replaced(&format!("{TOKEN} 4")), None);
         assert_eq!(replaced(&format!("a@b {TOKEN}")), None);
+    }
+
+    #[test]
+    fn a_key_is_told_once_and_by_its_hash_if_that_is_known() {
+        let mut tally = Tally::default();
+        let told = |tally: &Tally| -> Vec<(String, Option<String>)> {
+            tally.keys().into_iter().map(|key| (key.rule, key.fingerprint)).collect()
+        };
+        tally.see("stripe-secret-key", None);
+        tally.see("stripe-secret-key", Some("1:a".to_owned()));
+        tally.see("stripe-secret-key", None);
+        tally.see("stripe-secret-key", Some("1:a".to_owned()));
+        tally.see("model-api-key", None);
+        let key = |rule: &str, hash: Option<&str>| (rule.to_owned(), hash.map(str::to_owned));
+        assert_eq!(told(&tally), [key("stripe-secret-key", Some("1:a")), key("model-api-key", None)]);
+        let mut other = Tally::default();
+        (0..20).for_each(|at| other.see("stripe-secret-key", Some(format!("1:{at}"))));
+        assert_eq!(other.keys().len(), KEYS_MAX);
+        tally.add(&other);
+        assert_eq!(tally.keys().len(), KEYS_MAX);
+    }
+
+    #[test]
+    fn only_rules_for_keys_count() {
+        for (rule, category, wanted) in [
+            ("stripe-restricted-key", Category::Secret, true),
+            ("model-api-key", Category::Secret, true),
+            ("stripe/secret", Category::Secret, false),
+            ("password-hash", Category::Secret, false),
+            ("stripe-client-secret", Category::UrlCredential, false),
+        ] {
+            assert_eq!(is_key(rule, category), wanted, "{rule}");
+        }
+        // Names of rules are not made up.
+        let redactor = obelus::Redactor::builder().build().unwrap();
+        let known: Vec<String> = redactor.rules().iter().map(|rule| rule.rule.clone()).collect();
+        for rule in PROVIDER_RULES {
+            assert!(known.iter().any(|known| known == rule), "{rule}");
+        }
     }
 
     #[test]

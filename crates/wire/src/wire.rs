@@ -9,6 +9,7 @@ use crate::profile::{Media, Profile};
 use crate::read::{Reading, Side};
 use crate::refusal::{Reason, Refusal};
 use crate::route::Route;
+use crate::tokens::SeenKey;
 use crate::track::Table;
 use obelus::{BuildError, Builder, CarryOver, Category, Format, Redactor, Transform};
 use obelus_vault::Scope;
@@ -64,6 +65,8 @@ pub struct Redacted {
     pub body: Vec<u8>,
     /// How many findings of each category were replaced.
     pub counts: Vec<(Category, u64)>,
+    /// Keys of Stripe's and of model providers that were among them.
+    pub keys: Vec<SeenKey>,
     /// What was not read, and why: `media`, `encrypted`, `embedding`.
     pub unread: Vec<&'static str>,
 }

@@ -77,7 +77,7 @@ impl Journal for Memory {
         let text = match event {
             Event::ToolPinned { tool, .. } => format!("pinned {tool}"),
             Event::ToolChanged { tool, is_stopped, .. } => format!("changed {tool} {is_stopped}"),
-            Event::Redacted { redactions, .. } => format!("redacted {}", redactions.len()),
+            Event::Redacted { redactions, .. } => format!("redacted {}", redactions.counts.len()),
             Event::Dropped { reason, .. } => format!("dropped {reason}"),
         };
         self.lines.lock().expect("no panic").push(Line::Noted(text));

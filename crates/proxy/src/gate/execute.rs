@@ -14,6 +14,7 @@ use crate::memory::Lease;
 use crate::metrics::Direction;
 use crate::open::Ticket;
 use crate::refused::{Refused, Why};
+use crate::seen::seen;
 use crate::upstream::{Outgoing, Unanswered};
 use bytes::Bytes;
 use hyper::body::Incoming as HyperBody;
@@ -21,10 +22,10 @@ use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use hyper::{Method, Response};
-use obelus::Category;
 use obelus_audit::{Coverage, Kind, Outcome, Place, SealedCall, Word};
 use obelus_gate::{Approval, ApprovalError, Currency, Found, Operation, Permit, Recorded, State, Totals};
 use obelus_vault::{Holder, Scope};
+use obelus_wire::Redacted;
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -53,8 +54,8 @@ pub(super) struct Job {
     /// The name under which it is counted.
     pub(super) counted: Option<String>,
     pub(super) approval: Option<Approval>,
-    /// Bytes of the answer, and what was found in it.
-    pub(super) answered: Option<(usize, Vec<(Category, u64)>)>,
+    /// Bytes of the answer, and what was found in it, without its body.
+    pub(super) answered: Option<(usize, Redacted)>,
 }
 
 /// How a call ended.
@@ -302,10 +303,11 @@ impl Job {
         let (access, scope) = (Arc::clone(&self.access), self.scope.clone());
         let bytes = body.len();
         let redacted = work(bytes, move || access.documents.redact(&body, &scope));
-        let redacted = redacted.await.map_err(Refused::from)?.map_err(Refused::from)?;
+        let mut redacted = redacted.await.map_err(Refused::from)?.map_err(Refused::from)?;
         self.exchange.core.metrics.findings(&redacted.counts, Direction::Answer);
-        self.answered = Some((bytes, redacted.counts));
-        Ok(redacted.body)
+        let body = std::mem::take(&mut redacted.body);
+        self.answered = Some((bytes, redacted));
+        Ok(body)
     }
 
     /// Keeps what came of it, counts it, records it, and tells the client.
@@ -316,7 +318,10 @@ impl Job {
         place: Place,
     ) -> Result<Response<Answer>, Refused> {
         let mut record = self.exchange.record(Kind::CallOutcome);
-        if let Some((bytes, counts)) = self.answered.take() {
+        // Those of the call stand in the record of its decision.
+        record.exposed.clear();
+        if let Some((bytes, Redacted { counts, keys, .. })) = self.answered.take() {
+            record.exposed = seen(&self.exchange.core, &keys, Some(&self.exchange.request_id));
             record.coverage = Some(Coverage { scanned_bytes: bytes as u64, unread: Vec::new() });
             record.redactions = counts.iter().map(|(category, count)| (category.as_str(), *count)).collect();
         }

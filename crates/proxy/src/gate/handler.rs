@@ -19,12 +19,15 @@ use crate::memory::Lease;
 use crate::open::{Stop, Ticket};
 use crate::policy::Policy;
 use crate::refused::{Refused, Why};
+use crate::seen::seen;
 use crate::socket::FaultCell;
 use hyper::body::Incoming as HyperBody;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
-use obelus_audit::{Actor, Arguments, Call as CallRecord, Decision, Kind, Outcome, Place, Record, Word};
+use obelus_audit::{
+    Actor, Arguments, Call as CallRecord, Decision, ExposedKey, Kind, Outcome, Place, Record, Word,
+};
 use obelus_gate::{Approval, Connection, Operation, State};
 use obelus_vault::{Holder, Scope};
 use serde_json::Value;
@@ -78,6 +81,8 @@ pub(super) struct Exchange {
     pub(super) actor: Option<Actor>,
     pub(super) call: CallRecord,
     pub(super) objects: Vec<Word>,
+    /// Keys of somebody's that stood in the call.
+    pub(super) exposed: Vec<ExposedKey>,
     pub(super) begin: Instant,
     /// Where the decision is recorded; absent once it is.
     place: Option<Place>,
@@ -92,6 +97,7 @@ impl Exchange {
             route: Some(obelus_audit::Route { upstream: Word::new("stripe"), name: ROUTE, model: None }),
             call: Some(Box::new(self.call.clone())),
             stripe_objects: self.objects.clone(),
+            exposed: self.exposed.clone(),
             policy_version: Some(self.policy.version.clone()),
             duration_us: Some(micros(self.begin.elapsed())),
             ..Record::new(kind)
@@ -186,6 +192,7 @@ pub(crate) async fn handle(
             actor: None,
             call: CallRecord::default(),
             objects: Vec::new(),
+            exposed: Vec::new(),
             begin: Instant::now(),
             place: Some(place),
         })
@@ -296,7 +303,8 @@ async fn admit(
     exchange.call.livemode = operation.livemode;
     exchange.call.account = operation.account.as_deref().and_then(Word::new);
     exchange.objects = operation.objects.iter().filter_map(|id| Word::new(id)).collect();
-    let masked = summary::masked(gate.catalogue, &operation, &access.documents, &scope)?;
+    let (masked, keys) = summary::masked(gate.catalogue, &operation, &access.documents, &scope)?;
+    exchange.exposed = seen(&exchange.core, &keys, Some(&exchange.request_id));
     exchange.call.arguments = Some(Arguments::redacted(&masked));
     let operation = execute::looked_up(&access, operation, &incoming).await;
     exchange.call.amount_minor = operation.amount.known_minor();

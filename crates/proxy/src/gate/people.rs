@@ -350,7 +350,10 @@ fn about(call: &Call<'_>) -> Option<Vec<Vec<u8>>> {
 fn masked(now: &Now, call: &Call<'_>) -> Result<Value, Refused> {
     let scope = now.core.vault.scope(&call.principal.tenant, &call.principal.session);
     match now.policy.tools(call.server).and_then(|tools| tools.documents(&call.principal.workflow)) {
-        Some(documents) => summary::masked(now.gate.catalogue, call.operation, documents, &scope),
+        // What keys stand there, the record of the request says.
+        Some(documents) => {
+            summary::masked(now.gate.catalogue, call.operation, documents, &scope).map(|(masked, _)| masked)
+        }
         None => Err(Refused::new(
             403,
             crate::refused::Why::Forbidden,

@@ -4,19 +4,20 @@ use crate::refused::Refused;
 use obelus::Category;
 use obelus_gate::{Catalogue, Decision, Operation};
 use obelus_vault::Scope;
-use obelus_wire::Documents;
+use obelus_wire::{Documents, SeenKey};
 use serde_json::{Value, json};
 
 /// What stands for a value that has no token.
 const HIDDEN: &str = "[hidden]";
 
-/// The arguments with values behind tokens: what the engine finds, and what the catalogue calls personal.
+/// The arguments with values behind tokens: what the engine finds, and what the catalogue calls personal; and the keys that
+/// stood there.
 pub(super) fn masked(
     catalogue: &Catalogue,
     operation: &Operation,
     documents: &Documents,
     scope: &Scope,
-) -> Result<Value, Refused> {
+) -> Result<(Value, Vec<SeenKey>), Refused> {
     let clear = operation.arguments.to_json();
     let redacted = documents.redact(clear.to_string().as_bytes(), scope)?;
     // What cannot be read any more is not shown.
@@ -31,7 +32,7 @@ pub(super) fn masked(
         })
     };
     mask(&mut masked, Some(&clear), "", &is_personal, scope);
-    Ok(masked)
+    Ok((masked, redacted.keys))
 }
 
 /// Puts tokens in place of texts at personal paths that the engine has let stay.

@@ -2,6 +2,7 @@
 
 use crate::core::Core;
 use crate::gate;
+use crate::seen::seen;
 use obelus::Category;
 use obelus_audit::{
     Actor, Arguments, Call, Coverage, Decision, Kind, Log, Outcome, Place, Record, Route, SealedCall, Word,
@@ -73,7 +74,7 @@ impl LogJournal {
                 _ => decided.reason,
             },
             policy_version: Some(self.version.clone()),
-            redactions: counted(decided.redactions),
+            redactions: counted(decided.redactions.counts),
             coverage: Some(Coverage {
                 scanned_bytes: decided.scanned_bytes as u64,
                 unread: decided.unread.to_vec(),
@@ -150,6 +151,7 @@ impl Journal for LogJournal {
             self.log.append_blocking(&asked, SystemTime::now()).or(Err(Unrecorded))?;
         }
         let core = self.core.upgrade().ok_or(Unrecorded)?;
+        record.exposed = seen(&core, decided.redactions.keys, record.request_id.as_ref());
         if let Some(call) = &mut record.call {
             call.sealed = sealed(&core, decided)?;
         }
@@ -164,7 +166,7 @@ impl Journal for LogJournal {
         let Record { request_id, actor, route, policy_version, tool, .. } = record;
         let answer =
             Record { request_id, actor, route, policy_version, tool, ..Record::new(Kind::ToolAnswer) };
-        Ok(Box::new(Answer { place, record: answer, began: Instant::now() }))
+        Ok(Box::new(Answer { place, record: answer, began: Instant::now(), core: Weak::clone(&self.core) }))
     }
 
     fn check(&self) -> Result<(), Unrecorded> {
@@ -173,8 +175,12 @@ impl Journal for LogJournal {
 
     fn noted(&self, event: &Event<'_>) -> Result<(), Unrecorded> {
         let redactions = match *event {
-            Event::Redacted { redactions, .. } => counted(redactions),
+            Event::Redacted { redactions, .. } => counted(redactions.counts),
             _ => BTreeMap::new(),
+        };
+        let exposed = match (*event, self.core.upgrade()) {
+            (Event::Redacted { redactions, .. }, Some(core)) => seen(&core, redactions.keys, None),
+            _ => Vec::new(),
         };
         let (kind, server, tool, hash, reason) = match *event {
             Event::ToolPinned { server, tool, hash } => {
@@ -192,6 +198,7 @@ impl Journal for LogJournal {
                 .filter(|_| tool.is_some()),
             reason,
             redactions,
+            exposed,
             policy_version: Some(self.version.clone()),
             tool: tool.and_then(Word::new),
             tool_hash: hash.and_then(Word::new),
@@ -207,11 +214,13 @@ struct Answer {
     place: Place,
     record: Record,
     began: Instant,
+    core: Weak<Core>,
 }
 
 impl Ending for Answer {
     fn ended(self: Box<Self>, ended: &Ended<'_>) {
-        let Answer { place, record, began } = *self;
+        let Answer { place, record, began, core } = *self;
+        let core = core.upgrade();
         let record = Record {
             outcome: Some(match ended.outcome {
                 obelus_mcp::Outcome::Completed => Outcome::Completed,
@@ -220,7 +229,10 @@ impl Ending for Answer {
                 obelus_mcp::Outcome::Unknown => Outcome::Unknown,
             }),
             reason: ended.reason,
-            redactions: counted(ended.redactions),
+            redactions: counted(ended.redactions.counts),
+            exposed: core
+                .map(|core| seen(&core, ended.redactions.keys, record.request_id.as_ref()))
+                .unwrap_or_default(),
             coverage: Some(Coverage { scanned_bytes: ended.scanned_bytes as u64, unread: Vec::new() }),
             duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
             ..record

@@ -81,7 +81,7 @@ async fn start(stripe: &Upstream, more: &str, stripe_more: &str) -> Sidecar {
     Sidecar::run(app, keys, folder)
 }
 
-fn form(sidecar: &Sidecar, path: &str, body: &str) -> Vec<u8> {
+pub(crate) fn form(sidecar: &Sidecar, path: &str, body: &str) -> Vec<u8> {
     sidecar.post(path, "Content-Type: application/x-www-form-urlencoded\r\n", body.as_bytes())
 }
 

@@ -1,7 +1,7 @@
 //! Messages for people, to a receiver that checks what is signed.
 
 use crate::gate::{config, decide, folder, stripe, waiting};
-use crate::support::{Act, Sidecar, Upstream, app, wait, yaml};
+use crate::support::{Act, Sidecar, Upstream, app, completion, wait, yaml};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -177,4 +177,57 @@ async fn a_webhook_without_a_right_secret_is_refused_at_the_start() {
     let started = obelus_proxy::App::start(Some(path), std::sync::Arc::new(crate::support::env)).await;
     let error = started.err().unwrap().to_string();
     assert!(error.contains("webhook.secret") && !error.contains("hunter2"), "{error}");
+}
+
+/// A key of no account, in parts so that nobody takes it for one.
+fn stripe_key() -> String {
+    ["rk", "_live_", "51QuartzQuartzQuartzQuartz0"].concat()
+}
+
+#[tokio::test]
+async fn a_key_of_somebody_in_a_request_or_an_answer_is_recorded_counted_and_told() {
+    let receiver = Upstream::start(|_| answer("204 Gladly")).await;
+    // The answer says what the message said, a token, and so the key once more beside it.
+    let provider =
+        Upstream::start(|_| vec![Act::Send(crate::support::json(&completion(&stripe_key())))]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (app, keys) = app(&folder, &yaml(provider.address, &section(&folder, &receiver))).await;
+    let sidecar = Sidecar::run(app, keys, folder);
+    let reply = sidecar.send(&sidecar.chat(&format!("use {}", stripe_key()), "")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert!(!reply.body.contains("51Quartz") && !provider.seen().concat().contains("51Quartz"));
+    let request = sidecar.record(|record| record["kind"] == "model_request").await;
+    let answer = sidecar.record(|record| record["kind"] == "model_answer").await;
+    let fingerprint = request["exposed"][0]["fingerprint"].as_str().unwrap();
+    assert!(fingerprint.starts_with("1:") && fingerprint.len() == 34, "{fingerprint}");
+    let wanted = serde_json::json!([{"rule": "stripe-restricted-key", "fingerprint": fingerprint}]);
+    assert_eq!((&request["exposed"], &answer["exposed"]), (&wanted, &wanted), "the same wherever it is seen");
+    for message in messages(&receiver, 2).await {
+        assert_eq!(message.body["type"], "key.exposed");
+        assert_eq!(message.body["data"]["rule"], "stripe-restricted-key");
+        assert_eq!(message.body["data"]["fingerprint"], fingerprint);
+        assert_eq!(message.body["data"]["request_id"], request["request_id"]);
+        assert!(!message.body.to_string().contains("Quartz"));
+    }
+    let line = "obelus_exposed_keys_total{rule=\"stripe-restricted-key\"} 2\n";
+    assert!(sidecar.metrics().await.contains(line));
+}
+
+#[tokio::test]
+async fn keys_in_calls_and_in_streams_and_behind_labels_are_recorded_too() {
+    let (stripe, folder) = (stripe().await, folder());
+    let labels = "profiles: {default: {transform: label}}\n";
+    let (app, keys) = app(&folder, &(config(stripe.address, "", "") + labels)).await;
+    let sidecar = Sidecar::run(app, keys, folder);
+    let call = format!("description={}", stripe_key());
+    let reply = sidecar.send(&crate::gate::form(&sidecar, "/stripe/v1/customers", &call)).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let record = sidecar.record(|record| record["operation"] == "PostCustomers").await;
+    // Arguments have tokens whatever a profile says, so their values are looked at.
+    assert_eq!(record["exposed"][0]["rule"], "stripe-restricted-key", "{record}");
+    let outcome = sidecar.record(|record| record["kind"] == "call_outcome").await;
+    assert_eq!(outcome.get("exposed"), None);
+    sidecar.send(&sidecar.chat(&stripe_key(), "")).await;
+    let record = sidecar.record(|record| record["kind"] == "model_request").await;
+    assert_eq!(record["exposed"], serde_json::json!([{"rule": "stripe-restricted-key"}]));
 }
