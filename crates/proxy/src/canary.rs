@@ -1,10 +1,11 @@
 //! The test that a compiled configuration must pass before it judges anybody's traffic: a planted card number and a
-//! planted key must not come out of any route, neither way, whole or streamed.
+//! planted key must not come out of any route, neither way, whole or streamed, nor of any server of tools or of Stripe's
+//! interface.
 
 use crate::config::ConfigError;
 use crate::policy::{Grant, Policy};
-use obelus_vault::Vault;
-use obelus_wire::{Refusal, Route};
+use obelus_vault::{Scope, Vault};
+use obelus_wire::{Documents, Messages, Refusal, Route, Sender};
 use serde_json::Value;
 
 /// What is planted: a number of a published test card, and the form of a key.
@@ -16,7 +17,8 @@ fn planted() -> [String; 2] {
 pub(crate) struct Tested {
     /// The workflow whose profile reads it.
     pub(crate) workflow: String,
-    pub(crate) route: Route,
+    /// The route, `stripe`, or the server of tools: `mcp.NAME`.
+    pub(crate) place: String,
     /// Which text there: `request`, `answer`, `streamed text`, `streamed arguments`.
     pub(crate) lane: &'static str,
     /// Why it failed, if it did.
@@ -30,9 +32,8 @@ pub(crate) struct Tested {
 pub(crate) fn run(policy: &Policy) -> Result<(), ConfigError> {
     match lanes(policy)?.into_iter().find(|tested| tested.fault.is_some()) {
         None => Ok(()),
-        Some(Tested { workflow, route, lane, fault }) => Err(ConfigError::new(format!(
-            "workflows.{workflow}: {} fails the self-test ({lane}): {}",
-            route.as_str(),
+        Some(Tested { workflow, place, lane, fault }) => Err(ConfigError::new(format!(
+            "workflows.{workflow}: {place} fails the self-test ({lane}): {}",
             fault.unwrap_or_default()
         ))),
     }
@@ -65,11 +66,57 @@ pub(crate) fn lanes(policy: &Policy) -> Result<Vec<Tested>, ConfigError> {
                     continue;
                 }
                 let fault = results.into_iter().find_map(|(value, result)| fault(value, result));
-                all.push(Tested { workflow: grant.name.to_string(), route, lane, fault });
+                let (workflow, place) = (grant.name.to_string(), route.as_str().to_owned());
+                all.push(Tested { workflow, place, lane, fault });
             }
         }
     }
+    let scope = vault.scope("self-test", "tools");
+    for (name, tools) in policy.all_tools() {
+        for (workflow, messages) in tools.all_messages() {
+            all.extend(["request", "answer"].map(|lane| Tested {
+                workflow: workflow.to_owned(),
+                place: format!("mcp.{name}"),
+                lane,
+                fault: of_all(|value| message(messages, &scope, lane, value)),
+            }));
+        }
+    }
+    for (workflow, access) in policy.gate.iter().flat_map(|gate| gate.accesses()) {
+        all.extend(["request", "answer"].map(|lane| Tested {
+            workflow: workflow.to_owned(),
+            place: "stripe".to_owned(),
+            lane,
+            fault: of_all(|value| document(&access.documents, &scope, lane, value)),
+        }));
+    }
     Ok(all)
+}
+
+/// What is wrong with any of the planted values, if anything is.
+fn of_all(test: impl Fn(&str) -> Result<Vec<u8>, Refusal>) -> Option<String> {
+    planted().iter().find_map(|value| fault(value, test(value)))
+}
+
+/// A call of a tool, or its result.
+fn message(messages: &Messages, scope: &Scope, lane: &str, value: &str) -> Result<Vec<u8>, Refusal> {
+    let call = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"note":"card or key {value}"}}}}}}"#
+    );
+    let result = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"result":{{"content":[{{"type":"text","text":"card or key {value}"}}]}}}}"#
+    );
+    let (sender, text) = if lane == "request" { (Sender::Client, call) } else { (Sender::Server, result) };
+    messages.redact(sender, text.as_bytes(), scope).map(|redacted| redacted.body)
+}
+
+/// Arguments as people and records see them, or an answer of Stripe's.
+fn document(documents: &Documents, scope: &Scope, lane: &str, value: &str) -> Result<Vec<u8>, Refusal> {
+    let text = match lane {
+        "request" => format!(r#"{{"metadata":{{"note":"card or key {value}"}}}}"#),
+        _ => format!(r#"{{"object":"customer","description":"card or key {value}"}}"#),
+    };
+    documents.redact(text.as_bytes(), scope).map(|redacted| redacted.body)
 }
 
 /// What is wrong with what came out, if anything is.
@@ -216,6 +263,33 @@ mod tests {
             let failed = lanes.iter().filter(|tested| tested.fault.is_some()).count();
             assert_eq!((lanes.len(), failed), (17, 17));
             assert!(!planted().iter().any(|value| error.contains(value.as_str())), "{error}");
+            let (vault, lanes) = (Vault::ephemeral().unwrap(), ["request", "answer"]);
+            let scope = vault.scope("a", "b");
+            let (messages, documents) = (Messages::new(&profile).unwrap(), Documents::new(&profile).unwrap());
+            for lane in lanes {
+                assert!(of_all(|value| message(&messages, &scope, lane, value)).is_some(), "{lane}");
+                assert!(of_all(|value| document(&documents, &scope, lane, value)).is_some(), "{lane}");
+            }
         }
+    }
+
+    #[test]
+    fn servers_of_tools_and_stripes_interface_are_tested_as_well() {
+        let key = ["rk", "_test_", "51Example0Example0"].concat();
+        let env = |name: &str| match name {
+            "HOME" => Some(OsString::from("/nowhere")),
+            "STRIPE_KEY" => Some(OsString::from(&key)),
+            _ => None,
+        };
+        let text =
+            "mcp: {notes: {tools: {find: read}}}\ngate: {stripe: {keys: {default: {env: STRIPE_KEY}}}}\n";
+        let config = Config::parse(text, "", Path::new(""), &env).unwrap();
+        let tested = lanes(&Policy::compile(&config, &env).unwrap()).unwrap();
+        let places: Vec<(&str, &str)> =
+            tested[17..].iter().map(|tested| (tested.place.as_str(), tested.lane)).collect();
+        let wanted =
+            [("mcp.notes", "request"), ("mcp.notes", "answer"), ("stripe", "request"), ("stripe", "answer")];
+        assert_eq!(places, wanted);
+        assert!(tested.iter().all(|tested| tested.fault.is_none()));
     }
 }

@@ -113,6 +113,11 @@ impl Gate {
         Ok(Some(Gate { config: gate.clone(), rules, rules_version, catalogue, accesses }))
     }
 
+    /// How each workflow that may reaches Stripe.
+    pub(crate) fn accesses(&self) -> impl Iterator<Item = (&str, &Arc<Access>)> {
+        self.accesses.iter().map(|(workflow, access)| (workflow.as_str(), access))
+    }
+
     /// How a workflow reaches Stripe, if it may.
     pub(crate) fn access(&self, workflow: &str) -> Option<&Arc<Access>> {
         self.accesses.get(workflow)

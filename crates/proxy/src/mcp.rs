@@ -9,6 +9,7 @@ pub(crate) use tools::{Tools, servers};
 
 use crate::admin;
 use crate::app::{FAREWELL, bind, end_telling, open_core, open_log};
+use crate::canary;
 use crate::config::{Config, ConfigError, McpKind, McpServer, Source};
 use crate::core::Core;
 use crate::gate::{self, People};
@@ -83,6 +84,7 @@ pub fn mcp(config_path: Option<PathBuf>, name: &str, command: &[OsString]) -> Re
     }
     let hidden = hidden(&config, &kind);
     let policy = Policy::compile(&alone(&config, name), &env)?;
+    canary::run(&policy)?;
     let threads = |error| StartError::Io("threads".to_owned(), "start them", error);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

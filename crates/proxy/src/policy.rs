@@ -145,6 +145,11 @@ impl Policy {
         self.tools.get(server)
     }
 
+    /// All servers of tools, by name.
+    pub(crate) fn all_tools(&self) -> impl Iterator<Item = (&str, &Arc<Tools>)> {
+        self.tools.iter().map(|(name, tools)| (name.as_str(), tools))
+    }
+
     pub(crate) fn grant(&self, workflow: &str) -> Option<&Arc<Grant>> {
         self.grants.get(workflow)
     }

@@ -96,6 +96,11 @@ impl Tools {
         self.readings.get(workflow).map(|reading| &reading.messages)
     }
 
+    /// All that read, by workflow.
+    pub(crate) fn all_messages(&self) -> impl Iterator<Item = (&str, &Messages)> {
+        self.readings.iter().map(|(workflow, reading)| (workflow.as_str(), &*reading.messages))
+    }
+
     /// What somebody who starts the sidecar should know.
     pub(crate) fn notes(&self, name: &str) -> Vec<String> {
         let Some(reach) = &self.reach else { return Vec::new() };

@@ -84,7 +84,7 @@ impl Review<'_> {
     pub(super) fn guardrails(&mut self, lanes: &[Tested]) {
         for tested in lanes {
             if let Some(fault) = &tested.fault {
-                let seen = format!("{}, {}: {fault}", tested.route.as_str(), tested.lane);
+                let seen = format!("{}, {}: {fault}", tested.place, tested.lane);
                 self.note("guardrails/canary", format!("workflows.{}", tested.workflow), seen);
             }
         }
