@@ -20,7 +20,7 @@ use crate::answer::{Answer, whole};
 use crate::body::{self, Bounds};
 use crate::core::Core;
 use crate::decode::{Coding, decode};
-use crate::exchange::random_id;
+use crate::exchange::{key_exposed, random_id};
 use crate::exposed;
 use crate::guard::Guarded;
 use crate::handler::{authenticate, media_type, named, session as session_name};
@@ -380,6 +380,7 @@ async fn read_body(
             route: Some(Route { upstream: Word::new(&visit.name), name: ROUTE, model: None }),
             ..Record::new(Kind::KeyExposed)
         };
+        visit.core.tell(key_exposed(key, None));
         visit.core.record(&record).await?;
     }
     read?;
