@@ -81,6 +81,11 @@ impl Follower {
         self.kept.borrow().seq.saturating_sub(self.seq)
     }
 
+    /// Whether it begins behind the end of the log.
+    pub fn is_ahead(&self) -> bool {
+        self.seq > self.kept.borrow().seq
+    }
+
     /// The last checkpoint, if this process has written one.
     pub fn checkpoint(&self) -> Option<SignedCheckpoint> {
         self.kept.borrow().checkpoint.clone()

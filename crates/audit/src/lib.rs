@@ -45,7 +45,7 @@ pub use follow::{Follower, Line, SignedCheckpoint};
 pub use log::{Log, Place};
 pub use note::{NoVerifierKey, Note, SigningKey, VerifierKey};
 pub use open::{SEGMENT_BYTES, Settings, rotate_key};
-pub use record::{Actor, Coverage, Decision, ExposedKey, Kind, Outcome, Record, Route, Word};
+pub use record::{Actor, Coverage, Decision, ExposedKey, Kind, Outcome, Record, Route, Word, is_bad};
 pub use time::Utc;
 pub use tree::{Hash, Tree};
 pub use verify::{Fault, Report, verify};

@@ -93,10 +93,22 @@ pub enum Kind {
     MessageDropped,
     /// A checkpoint could not be written, here or where copies go.
     CheckpointFailed,
-    /// Records could not be written to standard output or to the folder of finished segments.
+    /// Records could not be written to standard output or to the folder of finished segments, or the collector of logs
+    /// does not take them.
     CopyFailed,
     /// Somebody who is to be told at once what people should know was not told.
     NoticeFailed,
+}
+
+/// Kinds that somebody should look at, whatever else the record says.
+const BAD_KINDS: [&str; 6] =
+    ["key_exposed", "checkpoint_failed", "copy_failed", "notice_failed", "tool_changed", "message_dropped"];
+
+/// Whether a record tells of something that was refused, failed or is in doubt, by words as they stand in it.
+pub fn is_bad(kind: &str, decision: Option<&str>, outcome: Option<&str>) -> bool {
+    BAD_KINDS.contains(&kind)
+        || matches!(decision, Some("refuse" | "deny" | "expire"))
+        || matches!(outcome, Some("failed" | "unknown"))
 }
 
 /// What was decided.
@@ -269,6 +281,30 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_bad_news_are_those_that_records_have() {
+        fn word(value: &impl Serialize) -> String {
+            serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
+        }
+        let kinds = [
+            Kind::KeyExposed,
+            Kind::CheckpointFailed,
+            Kind::CopyFailed,
+            Kind::NoticeFailed,
+            Kind::ToolChanged,
+            Kind::MessageDropped,
+        ];
+        assert_eq!(kinds.map(|kind| word(&kind)), BAD_KINDS);
+        for decision in [Decision::Refuse, Decision::Deny, Decision::Expire] {
+            assert!(is_bad("call", Some(&word(&decision)), None), "{decision:?}");
+        }
+        for outcome in [Outcome::Failed, Outcome::Unknown] {
+            assert!(is_bad("call", None, Some(&word(&outcome))), "{outcome:?}");
+        }
+        let good = [word(&Outcome::Completed), word(&Outcome::Cancelled)];
+        assert!(good.iter().all(|outcome| !is_bad("call", Some("allow"), Some(outcome))));
+    }
 
     #[test]
     fn a_word_holds_no_sentence_and_no_address() {

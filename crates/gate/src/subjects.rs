@@ -106,7 +106,7 @@ impl Subjects {
     /// The file does not answer, or there are no random bytes.
     pub fn seal(&self, subject: &str, place: &[u8], clear: &[u8]) -> Result<Sealed, SubjectError> {
         let name = self.name(subject);
-        let (number, key) = match self.newest(&name)? {
+        let (number, key) = match self.known(&name)? {
             Some(known) => known,
             None => self.make(&name)?,
         };
@@ -164,8 +164,8 @@ impl Subjects {
         mac.finalize().into_bytes().get(..NAME_BYTES).unwrap_or_default().to_vec()
     }
 
-    /// The key that was made last, of a subject that has one.
-    fn newest(&self, name: &[u8]) -> Result<Option<Key>, SubjectError> {
+    /// A key of a subject that has one: one that goes over to a subject may be its second.
+    fn known(&self, name: &[u8]) -> Result<Option<Key>, SubjectError> {
         let found = self.ask(|connection| {
             let sql = "SELECT number, key FROM keys WHERE subject = ?1 LIMIT 1";
             let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));

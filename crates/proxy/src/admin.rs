@@ -86,7 +86,11 @@ async fn answer(request: &Request<Incoming>, core: &Arc<Core>) -> Response<Full<
             Ok(text) => say(StatusCode::OK, METRICS_TYPE, text),
             Err(_) => say(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", String::new()),
         },
-        _ => say(StatusCode::NOT_FOUND, "text/plain", "/healthz, /readyz, /metrics, /approvals\n".to_owned()),
+        _ => say(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "/healthz, /readyz, /metrics, /approvals, /subjects\n".to_owned(),
+        ),
     }
 }
 

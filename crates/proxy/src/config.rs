@@ -308,6 +308,7 @@ mod tests {
             ("gate: {retention_hours: 1}", "gate.retention_hours"),
             ("gate: {two_approvers_above: {dollars: 5}}", "gate.two_approvers_above"),
             ("gate: {preset: false}", "gate.rules"),
+            ("gate: {subjects: subjects.db}", "gate.subjects"),
             ("gate: {approvers: {alice: {token_sha256: abc}}}", "gate.approvers.alice"),
             ("gate: {approvers: {'a b': {token_sha256: abc}}}", "gate.approvers"),
             (&same_token, "gate.approvers.bob"),

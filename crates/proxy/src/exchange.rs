@@ -1,13 +1,12 @@
 //! What is known of one request, and what is recorded and counted of it.
 
 use crate::core::Core;
+use crate::exposed;
 use crate::guard::Panicked;
 use crate::metrics::Direction;
-use crate::open::Stop;
 use crate::policy::Policy;
 use crate::refused::{Refused, Why};
 use crate::seen::seen;
-use crate::webhook::Notice;
 use obelus::Category;
 use obelus_audit::{Actor, Coverage, Decision, Kind, Outcome, Place, Record, Route, Word};
 use obelus_vault::virtual_key::KeyId;
@@ -157,24 +156,9 @@ impl Exposures {
             return Noted(None);
         }
         let Exposures { core, base, runtime } = self;
-        for key in &keys {
-            core.open.stop(Some(*key), Stop::Revoked);
-            core.tell(key_exposed(*key, base.request_id.clone()));
-        }
-        Noted(Some(runtime.spawn(async move {
-            let mut result = Ok(());
-            for key in keys {
-                let record = Record { exposed_key: Word::new(key.as_str()), ..base.clone() };
-                result = result.and(core.record(&record).await);
-            }
-            result
-        })))
+        exposed::stop(&core, &keys);
+        Noted(Some(runtime.spawn(async move { exposed::record(&core, keys, &base).await })))
     }
-}
-
-/// A virtual key stood in a request. Its id says which, and nothing of its secret.
-pub(crate) fn key_exposed(key: KeyId, request_id: Option<Word>) -> Notice {
-    Notice::new("key.exposed").with("key", Word::new(key.as_str())).with("request_id", request_id)
 }
 
 /// Exposed keys that are being recorded.

@@ -1,7 +1,11 @@
 //! Virtual keys that stand in a body. The engine hides them there; but whoever wrote them down has them elsewhere, too,
 //! so those that are ours are revoked.
 
+use crate::core::Core;
+use crate::open::Stop;
 use crate::refused::{Refused, Why};
+use crate::webhook::Notice;
+use obelus_audit::{Record, Word};
 use obelus_vault::virtual_key::{self, KeyId};
 use obelus_vault::{KeyFault, VirtualKeys};
 use std::collections::BTreeSet;
@@ -51,6 +55,28 @@ pub(crate) fn revoke(
         }
     }
     Ok(())
+}
+
+/// Ends the open requests of keys that were revoked, the one at hand among them if its key is.
+pub(crate) fn stop(core: &Core, keys: &[KeyId]) {
+    for key in keys {
+        core.open.stop(Some(*key), Stop::Revoked);
+    }
+}
+
+/// Records each, in a record like `base`, and tells of it.
+///
+/// # Errors
+/// One of them cannot be recorded; the others are.
+pub(crate) async fn record(core: &Core, keys: Vec<KeyId>, base: &Record) -> Result<(), Refused> {
+    let mut result = Ok(());
+    for key in keys {
+        let id = Word::new(key.as_str());
+        let notice = Notice::new("key.exposed").with("key", id.clone());
+        core.tell(notice.with("request_id", base.request_id.clone()));
+        result = result.and(core.record(&Record { exposed_key: id, ..base.clone() }).await);
+    }
+    result
 }
 
 fn unknown() -> Refused {

@@ -444,12 +444,16 @@ fn coding(headers: &HeaderMap) -> Result<Coding, Refused> {
     if media.as_deref() != Some("application/json") {
         return Err(unsupported("the body must be application/json in UTF-8"));
     }
-    match headers::single(headers, &CONTENT_ENCODING)? {
-        None => Ok(Coding::Identity),
-        Some(value) => Coding::parse(value.as_bytes()).ok_or_else(|| {
-            unsupported("the content-encoding must be one of gzip, br, zstd, deflate, identity")
-        }),
-    }
+    content_coding(headers)
+}
+
+/// How a body is coded.
+pub(crate) fn content_coding(headers: &HeaderMap) -> Result<Coding, Refused> {
+    let Some(value) = headers::single(headers, &CONTENT_ENCODING)? else { return Ok(Coding::Identity) };
+    Coding::parse(value.as_bytes()).ok_or_else(|| {
+        let message = "the content-encoding must be one of gzip, br, zstd, deflate, identity";
+        Refused::new(415, Why::Unsupported, message).closing()
+    })
 }
 
 /// A request of a route without a body has none.

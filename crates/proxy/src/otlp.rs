@@ -90,6 +90,9 @@ impl Collector {
         let origin = core.audit().verifier().name().to_owned();
         let sent = Sent::read(config.audit.sent_path(), &origin)?;
         let follower = core.audit().follow(sent.seq());
+        if follower.is_ahead() {
+            return Err(sent.wrong("says that more was sent than the audit holds").into());
+        }
         Ok(Some(Collector { config: otlp, client, headers, follower, sent, origin, is_failing: false }))
     }
 

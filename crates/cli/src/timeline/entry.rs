@@ -1,16 +1,12 @@
 //! One line of a timeline.
 
 use crate::shown::{money, shown};
-use obelus_audit::{Utc, Word};
+use obelus_audit::{Utc, Word, is_bad};
 use obelus_reconcile::Event;
 use serde_json::{Value, json};
 
 /// Times of most events are cut to the second: they come behind the records of theirs.
 const END_OF_SECOND: u64 = 999_999;
-
-/// Kinds of records that somebody should look at.
-const BAD_KINDS: [&str; 5] =
-    ["key_exposed", "checkpoint_failed", "copy_failed", "tool_changed", "message_dropped"];
 
 /// What an entry is about: its row in the drawing.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -106,7 +102,6 @@ impl Entry {
         let kind = word(&record["kind"]).unwrap_or_default();
         let asked =
             ["upstream_request_id", "idempotency_key"].map(|name| record[name].as_str().map(str::to_owned));
-        let is = |name: &str, words: &[&str]| record[name].as_str().is_some_and(|word| words.contains(&word));
         let moment = word(&record["time"]).unwrap_or_default();
         Entry {
             time: Utc::parse(&moment).unwrap_or(Utc::from_micros(0)),
@@ -114,9 +109,7 @@ impl Entry {
             seq: record["seq"].as_u64(),
             lane: Lane::of(&kind),
             details: details.into_iter().flatten().collect(),
-            is_bad: is("decision", &["refuse", "deny", "expire"])
-                || is("outcome", &["failed", "unknown"])
-                || BAD_KINDS.contains(&kind.as_str()),
+            is_bad: is_bad(&kind, record["decision"].as_str(), record["outcome"].as_str()),
             kind,
             request: word(&record["request_id"]),
             ids: objects.into_iter().chain(asked.into_iter().flatten()).collect(),

@@ -108,6 +108,9 @@ pub(super) fn gate(
             "their tokens would travel unencrypted: let `admin` be a loopback address, or name nobody",
         );
     }
+    if section.subjects.is_some() && section.approvers.is_empty() {
+        return at("subjects", "nobody could open or erase what is sealed: name somebody in gate.approvers");
+    }
     if !section.preset.unwrap_or(true) && section.rules.is_empty() {
         return at("rules", "name at least one file, or leave `preset` on: else nothing could go out");
     }

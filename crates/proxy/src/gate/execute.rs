@@ -166,11 +166,11 @@ impl Job {
         if self.stores.subjects.is_none() || !subjects::is_unknown(&subject) || recorded.status >= 400 {
             return;
         }
-        let made: Value = serde_json::from_slice(&recorded.body).unwrap_or_default();
-        let Some(made) = made["customer"].as_str().or(made["id"].as_str()).map(str::to_owned) else { return };
+        let Some(made) = made(recorded) else { return };
         let stores = Arc::clone(&self.stores);
-        let named =
-            work(usize::MAX, move || stores.subjects.as_ref().map(|keys| keys.rename(&subject, &made)));
+        let named = work(usize::MAX, move || {
+            stores.subjects.as_ref().map(|keys| keys.rename(&subject, made.as_str()))
+        });
         if !matches!(named.await, Ok(None | Some(Ok(())))) {
             tracing::error!(request_id = %self.exchange.request_id, "gate.subjects: whom the call was about is not noted");
         }

@@ -9,20 +9,20 @@ use super::{Access, Gate, GateStores, reply, summary, unix_seconds};
 use crate::answer::Answer;
 use crate::body::{self, Bounds};
 use crate::core::Core;
-use crate::decode::{Coding, decode};
-use crate::exchange::{key_exposed, micros, random_id};
+use crate::decode::decode;
+use crate::exchange::{micros, random_id};
 use crate::exposed;
 use crate::guard::{Guarded, work};
-use crate::handler::{authenticate, key_refused, media_type, named, session, stopped};
+use crate::handler::{authenticate, content_coding, key_refused, media_type, named, session, stopped};
 use crate::headers;
 use crate::memory::Lease;
-use crate::open::{Stop, Ticket};
+use crate::open::Ticket;
 use crate::policy::Policy;
 use crate::refused::{Refused, Why};
 use crate::seen::seen;
 use crate::socket::FaultCell;
 use hyper::body::Incoming as HyperBody;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use obelus_audit::{
@@ -340,27 +340,16 @@ async fn read_body(
 ) -> Result<(Media, Vec<u8>), Refused> {
     let config = &exchange.policy.config;
     let bounds = Bounds { bytes_max: config.limits.body_bytes, idle: config.timeouts.body_idle };
+    let coding = content_coding(&head.headers)?;
     let body = body::read(body, bounds, lease).await?;
-    let body = match headers::single(&head.headers, &CONTENT_ENCODING)? {
-        None => body,
-        Some(value) => {
-            let coding = Coding::parse(value.as_bytes()).ok_or_else(|| {
-                Refused::new(415, Why::Unsupported, "the content-encoding is not known: leave it out")
-            })?;
-            decode(coding, body, config.limits.body_bytes, lease)?
-        }
-    };
+    let body = decode(coding, body, config.limits.body_bytes, lease)?;
     let mut exposed = Vec::new();
     let target = head.uri.path_and_query().map_or("", |target| target.as_str());
     let read = [target.as_bytes(), &body]
         .map(|text| exposed::revoke(&exchange.core.keys, text, SystemTime::now(), &mut exposed));
-    for key in exposed {
-        exchange.core.open.stop(Some(key), Stop::Revoked);
-        exchange.core.tell(key_exposed(key, Some(exchange.request_id.clone())));
-        let record =
-            Record { exposed_key: Word::new(key.as_str()), call: None, ..exchange.record(Kind::KeyExposed) };
-        exchange.core.record(&record).await?;
-    }
+    exposed::stop(&exchange.core, &exposed);
+    let base = Record { call: None, ..exchange.record(Kind::KeyExposed) };
+    exposed::record(&exchange.core, exposed, &base).await?;
     read.into_iter().collect::<Result<Vec<()>, Refused>>()?;
     if body.is_empty() {
         return Ok((Media::Empty, body));

@@ -19,21 +19,21 @@ use super::tools::{Tools, Way};
 use crate::answer::{Answer, whole};
 use crate::body::{self, Bounds};
 use crate::core::Core;
-use crate::decode::{Coding, decode};
-use crate::exchange::{key_exposed, random_id};
+use crate::decode::decode;
+use crate::exchange::random_id;
 use crate::exposed;
 use crate::guard::Guarded;
-use crate::handler::{authenticate, media_type, named, session as session_name};
+use crate::handler::{authenticate, content_coding, media_type, named, session as session_name};
 use crate::headers;
 use crate::memory::Lease;
-use crate::open::{Stop, Ticket};
+use crate::open::Ticket;
 use crate::policy::Policy;
 use crate::refused::{Refused, Why};
 use crate::socket::FaultCell;
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN,
-    RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE,
+    ACCEPT, ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+    UPGRADE, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -224,6 +224,11 @@ fn visit(core: &Arc<Core>, head: &Parts, holder: Holder, ticket: Ticket) -> Resu
 }
 
 impl Visit {
+    fn actor(&self) -> Option<Actor> {
+        let (key, workflow) = Word::new(self.holder.id.as_str()).zip(Word::new(&self.holder.workflow))?;
+        Some(Actor { key, workflow })
+    }
+
     /// A session before the server, for one request or for many.
     fn begin(&self) -> Result<Session, Refused> {
         let kind = (self.name.as_str(), self.way.kind.clone());
@@ -330,11 +335,8 @@ async fn refuse(
     fault: Fault,
     id: Option<&[u8]>,
 ) -> Result<Response<Answer>, Refused> {
-    let actor = Word::new(visit.holder.id.as_str())
-        .zip(Word::new(&visit.holder.workflow))
-        .map(|(key, workflow)| Actor { key, workflow });
     let record = Record {
-        actor,
+        actor: visit.actor(),
         route: Some(Route { upstream: Word::new(&visit.name), name: ROUTE, model: None }),
         decision: Some(Decision::Refuse),
         reason: Some(reason),
@@ -361,28 +363,18 @@ async fn read_body(
     let config = &visit.policy.config;
     let bytes_max = config.limits.body_bytes.min(MESSAGE_BYTES_MAX);
     let bounds = Bounds { bytes_max, idle: config.timeouts.body_idle };
+    let coding = content_coding(&head.headers)?;
     let body = body::read(body, bounds, lease).await?;
-    let body = match headers::single(&head.headers, &CONTENT_ENCODING)? {
-        None => body,
-        Some(value) => {
-            let coding = Coding::parse(value.as_bytes()).ok_or_else(|| {
-                Refused::new(415, Why::Unsupported, "the content-encoding is not known: leave it out")
-            })?;
-            decode(coding, body, bytes_max, lease)?
-        }
-    };
+    let body = decode(coding, body, bytes_max, lease)?;
     let mut exposed = Vec::new();
     let read = exposed::revoke(&visit.core.keys, &body, SystemTime::now(), &mut exposed);
-    for key in exposed {
-        visit.core.open.stop(Some(key), Stop::Revoked);
-        let record = Record {
-            exposed_key: Word::new(key.as_str()),
-            route: Some(Route { upstream: Word::new(&visit.name), name: ROUTE, model: None }),
-            ..Record::new(Kind::KeyExposed)
-        };
-        visit.core.tell(key_exposed(key, None));
-        visit.core.record(&record).await?;
-    }
+    exposed::stop(&visit.core, &exposed);
+    let base = Record {
+        actor: visit.actor(),
+        route: Some(Route { upstream: Word::new(&visit.name), name: ROUTE, model: None }),
+        ..Record::new(Kind::KeyExposed)
+    };
+    exposed::record(&visit.core, exposed, &base).await?;
     read?;
     Ok(body)
 }

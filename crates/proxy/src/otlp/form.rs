@@ -4,19 +4,13 @@
 //! The body of each is the line as it stands in its file, so that whoever keeps bodies keeps the chain.
 
 use super::Next;
-use obelus_audit::{Line, SignedCheckpoint, Utc};
+use obelus_audit::{Line, SignedCheckpoint, Utc, is_bad};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Numbers of severities, with their names.
 const INFO: (u8, &str) = (9, "INFO");
 const WARN: (u8, &str) = (13, "WARN");
-/// Decisions and outcomes that somebody may want to be told.
-const WARNINGS: [&str; 6] = ["refuse", "deny", "expire", "failed", "unknown", "cancelled"];
-/// Kinds of record that are bad news whatever they say.
-const BAD_KINDS: [&str; 5] =
-    ["key_exposed", "tool_changed", "message_dropped", "checkpoint_failed", "copy_failed"];
-
 /// What one request holds.
 pub(super) struct Batch<'b> {
     /// Of which log.
@@ -57,9 +51,8 @@ impl Batch<'_> {
 /// One record.
 fn record(line: &Line, now: &str) -> Value {
     let read: Read = serde_json::from_str(&line.text).unwrap_or_default();
-    let words = [&read.decision, &read.outcome];
-    let is_bad = words.into_iter().flatten().any(|word| WARNINGS.contains(&word.as_str()));
-    let (number, name) = if is_bad || BAD_KINDS.contains(&read.kind.as_str()) { WARN } else { INFO };
+    let is_bad = is_bad(&read.kind, read.decision.as_deref(), read.outcome.as_deref());
+    let (number, name) = if is_bad { WARN } else { INFO };
     let mut attributes = vec![json!({"key": "obelus.seq", "value": {"intValue": line.seq.to_string()}})];
     attributes.extend(read.request_id.map(|id| text("obelus.request_id", &id)));
     let mut told = json!({

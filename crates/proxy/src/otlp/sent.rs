@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the collector has taken.
 #[derive(Clone, Debug)]
@@ -30,10 +30,9 @@ impl Sent {
     /// Reads it; nothing was sent where there is no file, or one of another log.
     pub(crate) fn read(path: PathBuf, origin: &str) -> Result<Sent, StartError> {
         let place = match fs::read(&path) {
-            Ok(text) => serde_json::from_slice::<Place>(&text).map_err(|_invalid| {
-                let what = "is damaged: remove it, then all records are sent again";
-                StartError::Config(ConfigError::new(format!("{}: {what}", path.display())))
-            })?,
+            Ok(text) => {
+                serde_json::from_slice::<Place>(&text).map_err(|_invalid| wrong(&path, "is damaged"))?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Place::default(),
             Err(error) => return Err(StartError::Io(path.display().to_string(), "read it", error)),
         };
@@ -42,6 +41,11 @@ impl Sent {
             false => Place { origin: origin.to_owned(), ..Place::default() },
         };
         Ok(Sent { path, place })
+    }
+
+    /// What to do where it cannot be right.
+    pub(super) fn wrong(&self, what: &str) -> ConfigError {
+        wrong(&self.path, what)
     }
 
     pub(crate) fn seq(&self) -> u64 {
@@ -64,6 +68,10 @@ impl Sent {
         file.write_all(&serde_json::to_vec(&self.place)?)?;
         fs::rename(&part, &self.path)
     }
+}
+
+fn wrong(path: &Path, what: &str) -> ConfigError {
+    ConfigError::new(format!("{}: {what}: remove it, then all records are sent again", path.display()))
 }
 
 #[cfg(test)]

@@ -96,7 +96,14 @@ async fn what_is_kept_arrives_once_in_order_though_the_collector_was_away_and_th
     for request in collector.seen() {
         assert!(request.to_lowercase().contains("x-key: provider-key-of-the-test"));
     }
-    drop(folder);
+    // A note of more than there is would leave records out until the log has grown to it.
+    let note = folder.path().join("audit.sent");
+    let said: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
+    let ahead = serde_json::json!({"origin": said["origin"], "seq": 1_000_000, "checkpoint": 0});
+    std::fs::write(&note, ahead.to_string()).unwrap();
+    let path = folder.path().join("obelus.yaml");
+    let error = App::start(Some(path), Arc::new(env)).await.unwrap_err();
+    assert!(error.to_string().contains("audit.sent: says that more was sent"), "{error}");
 }
 
 #[tokio::test]
