@@ -19,8 +19,8 @@ target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_director
 out=$target/score
 mkdir -p "$out"
 
-cargo build --release --quiet -p obelus-tests --bin adversarial
-cargo build --release --quiet -p obelus-cli --bin obelus
+cargo build --quiet -p obelus-tests --bin adversarial
+cargo build --quiet -p obelus-cli --bin obelus
 if [ ! -x "$out/venv/bin/python" ]; then
   python3 -m venv "$out/venv"
   "$out/venv/bin/pip" install --quiet brotli zstandard
@@ -30,7 +30,7 @@ python="$out/venv/bin/python -B"
 status=0
 for cases in "$shared"/adversarial/*.jsonl; do
   echo "== evasion: $(basename "$cases")"
-  "$target/release/adversarial" "$cases" "$out/adversarial.results.jsonl" --surface lib,stream,http,vault,gate
+  "$target/debug/adversarial" "$cases" "$out/adversarial.results.jsonl" --surface lib,stream,http,vault,gate
   $python "$shared/adversarial/advtool.py" score "$cases" "$out/adversarial.results.jsonl" \
     > "$out/adversarial.txt" || true
   cat "$out/adversarial.txt"
@@ -49,7 +49,7 @@ done
 
 echo "== detection: fixtures of the Stripe description"
 $python "$shared/detection/predict.py" "$shared/detection/dev.jsonl.gz" "$out/predictions.jsonl" \
-  --obelus "$target/release/obelus"
+  --obelus "$target/debug/obelus"
 $python "$shared/detection/score.py" "$shared/detection/dev.jsonl.gz" "$out/predictions.jsonl" \
   --source stripe-openapi | tee "$out/fixtures.txt"
 awk '/^ALL HARD TYPES/ { seen = 1; if ($5 < 100 || $9 > 3) bad = 1 }
