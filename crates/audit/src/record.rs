@@ -60,6 +60,8 @@ pub enum Kind {
     ApprovalRequested,
     /// Somebody decided about a call, or its time was over.
     ApprovalDecided,
+    /// Somebody says what came of a call of which nobody knew.
+    OutcomeFound,
     /// A virtual key stood in a request and was revoked.
     KeyExposed,
     /// Somebody erases the key of a subject: what was sealed under it can be read no more.

@@ -48,11 +48,9 @@ pub(crate) fn run(command: &ApprovalsCommand) -> Result<Outcome, Failure> {
             };
             desk.decide(id, "approve", &digest)
         }
-        ApprovalsCommand::Deny { id, desk } => {
-            let desk = Desk::of(desk)?;
-            let digest = text(&desk.show(id)?, "digest");
-            desk.decide(id, "deny", &digest)
-        }
+        ApprovalsCommand::Deny { id, desk } => Desk::of(desk)?.decide_now(id, "deny"),
+        ApprovalsCommand::Happened { id, desk } => Desk::of(desk)?.decide_now(id, "happened"),
+        ApprovalsCommand::NotHappened { id, desk } => Desk::of(desk)?.decide_now(id, "not-happened"),
         ApprovalsCommand::Token { name } => {
             let token = approver_token().map_err(|error| Failure::data(error.to_string()))?;
             let entry = format!("{name}: {{token_sha256: '{}'}}", token.sha256);
@@ -99,6 +97,12 @@ impl Desk {
 
     fn show(&self, id: &str) -> Result<Value, Failure> {
         self.ask("GET", &format!("/approvals/{}", checked(id)?), None)
+    }
+
+    /// Decides about the call as it stands.
+    fn decide_now(&self, id: &str, verb: &str) -> Result<Outcome, Failure> {
+        let digest = text(&self.show(id)?, "digest");
+        self.decide(id, verb, &digest)
     }
 
     fn decide(&self, id: &str, verb: &str, digest: &str) -> Result<Outcome, Failure> {

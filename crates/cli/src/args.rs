@@ -317,6 +317,20 @@ pub(crate) enum ApprovalsCommand {
         #[command(flatten)]
         desk: DeskArgs,
     },
+    /// Say that a call happened of which nobody knew what came of it, after looking it up
+    Happened {
+        /// The id of the approval
+        id: String,
+        #[command(flatten)]
+        desk: DeskArgs,
+    },
+    /// Say that it did not happen, so that the same call can be asked for anew
+    NotHappened {
+        /// The id of the approval
+        id: String,
+        #[command(flatten)]
+        desk: DeskArgs,
+    },
     /// Make the token of somebody who may decide: write it, which is shown this once, and on a second line what
     /// `gate.approvers` holds of it
     Token {

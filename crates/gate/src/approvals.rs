@@ -248,7 +248,9 @@ impl fmt::Display for ApprovalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ApprovalError::NotFound => f.write_str("approval: no such id: list those that there are"),
-            ApprovalError::State(state) => write!(f, "approval: it is {state}: nothing changes that"),
+            ApprovalError::State(state) => {
+                write!(f, "approval: it is {state}: that cannot be done with it now")
+            }
             ApprovalError::Own => {
                 f.write_str("approval: asked for by the same person: somebody else must decide")
             }
@@ -402,6 +404,38 @@ impl Approvals {
             }
             row.set_state(transaction, row.state_after(vote), vote.time)?;
             Ok(Ok(row.approval))
+        })
+    }
+
+    /// Somebody has looked up what came of a call of which nobody knew. If it happened, it is done, without an answer to
+    /// tell; if not, the same call can be asked for anew. `is_own` and `shown` as for [`vote`](Approvals::vote).
+    ///
+    /// # Errors
+    /// Its outcome is not unknown, or it is not theirs to say.
+    pub fn clear_up(
+        &self,
+        id: &str,
+        (approver, happened): (&str, bool),
+        is_own: bool,
+        shown: &Digest,
+        now: u64,
+    ) -> Result<Approval, ApprovalError> {
+        self.change(|transaction| {
+            let Some(mut row) = row::load(transaction, id, &self.run, now)? else {
+                return Ok(Err(ApprovalError::NotFound));
+            };
+            let approval = &row.approval;
+            let fault = match approval.state {
+                State::Unknown if approval.digest != *shown => ApprovalError::Shown,
+                State::Unknown if is_own || approval.requester == approver => ApprovalError::Own,
+                State::Unknown => {
+                    let state = if happened { State::Done } else { State::Void };
+                    row.set_state(transaction, state, now)?;
+                    return Ok(Ok(row.approval));
+                }
+                state => ApprovalError::State(state),
+            };
+            Ok(Err(fault))
         })
     }
 

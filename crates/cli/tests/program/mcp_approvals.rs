@@ -338,8 +338,23 @@ fn whenever_it_is_killed_a_call_goes_out_once_at_most() {
         let (text, is_error) = Talk::text(&talk.send("nobody"));
         assert!(is_error && text.contains("nobody knows what came of it"), "{text}");
     }
+    // Somebody looks it up; then the same call can be asked for anew.
+    let listed = shop.approvals("alice", &["list"]);
+    assert!(listed.out.contains(&id) && listed.out.contains("unknown"), "{listed:?}");
+    assert_eq!(shop.approvals("alice", &["deny", &id]).code, Some(1), "it is too late to deny");
+    assert_eq!(shop.approvals("bob", &["not-happened", &id]).code, Some(0));
+    assert!(shop.approvals("alice", &["show", &id]).out.contains("void"));
+    assert_eq!(shop.approvals("bob", &["happened", &id]).code, Some(1), "it is said once");
+    let again = talk.waits("nobody");
+    assert_ne!(again, id);
     assert_eq!(shop.ledger().len(), 1);
     talk.end();
+    let records = shop.records();
+    let found: Vec<_> = records.iter().filter(|record| record["kind"] == "outcome_found").collect();
+    assert_eq!((&found[0]["reason"], &found[0]["approver"]), (&"not-happened".into(), &"bob".into()));
+    assert_eq!((&found[0]["approval_id"], &found[0]["outcome"]), (&id.as_str().into(), &Value::Null));
+    let refused: Vec<_> = found[1..].iter().map(|record| (&record["reason"], &record["outcome"])).collect();
+    assert_eq!(refused, [(&"happened".into(), &Value::Null), (&"happened".into(), &"failed".into())]);
 }
 
 #[test]

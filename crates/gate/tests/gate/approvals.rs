@@ -215,6 +215,36 @@ fn a_call_that_was_on_its_way_at_the_end_is_sent_again_under_the_same_key_alone(
 }
 
 #[test]
+fn somebody_else_says_what_came_of_a_call_of_which_nobody_knew() {
+    for happened in [true, false] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let approvals = open(folder.path());
+        let shown = ask(&approvals, "apr_1", 1).digest;
+        let clear_up = |approver, is_own, shown| {
+            let cleared = approvals.clear_up("apr_1", (approver, happened), is_own, shown, NOW);
+            cleared.map(|approval| approval.state)
+        };
+        assert_eq!(vote(&approvals, "apr_1", "alice", true), Ok(State::Approved));
+        assert_eq!(clear_up("bob", false, &shown), Err(ApprovalError::State(State::Approved)));
+        let permit = approvals.consume("apr_1", "p1", NOW).expect("it is approved");
+        assert_eq!(clear_up("bob", false, &shown), Err(ApprovalError::State(State::Executing)));
+        assert_eq!(approvals.lose(&permit.id, NOW), Ok(()));
+        assert_eq!(clear_up("k1", false, &shown), Err(ApprovalError::Own));
+        assert_eq!(clear_up("bob", true, &shown), Err(ApprovalError::Own));
+        let other = Digest::parse(&"0".repeat(64)).expect("a digest");
+        assert_eq!(clear_up("bob", false, &other), Err(ApprovalError::Shown));
+        let state = if happened { State::Done } else { State::Void };
+        assert_eq!(clear_up("bob", false, &shown), Ok(state));
+        assert_eq!(clear_up("bob", false, &shown), Err(ApprovalError::State(state)));
+        assert_eq!(approvals.retry("apr_1", NOW).err(), Some(ApprovalError::State(state)));
+        assert_eq!(approvals.outcome("apr_1"), Ok(None));
+        let digest = call().digest().expect("it has one");
+        let found = approvals.find(&digest, 60, NOW).expect("the file answers");
+        assert_eq!(found.is_some(), happened, "what has not happened can be asked for anew");
+    }
+}
+
+#[test]
 fn what_has_not_left_is_given_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let approvals = open(folder.path());
@@ -350,6 +380,7 @@ enum Step {
     Lose,
     Record,
     Retry,
+    ClearUp { approver: usize, happened: bool },
     Void,
     Pass { seconds: u64 },
     Expire,
@@ -366,6 +397,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Lose),
         1 => Just(Step::Record),
         1 => Just(Step::Retry),
+        2 => (0..PEOPLE.len(), any::<bool>()).prop_map(|(approver, happened)| Step::ClearUp { approver, happened }),
         1 => Just(Step::Void),
         1 => (0..400u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => Just(Step::Expire),
@@ -492,6 +524,15 @@ fn take(approvals: &Approvals, step: &Step, id: &str, now: u64, model: &mut Mode
             if left {
                 model.state = State::Executing;
                 model.attempts += 1;
+            }
+        }
+        Step::ClearUp { approver, happened } => {
+            let name = PEOPLE[*approver];
+            let shown = approvals.show(id, now).expect("it is there").digest;
+            let done = approvals.clear_up(id, (name, *happened), false, &shown, now).is_ok();
+            assert_eq!(done, model.state == State::Unknown && name != "k1", "{step:?} {model:?}");
+            if done {
+                model.state = if *happened { State::Done } else { State::Void };
             }
         }
         Step::Record => settle(approvals.record(id, &recorded(), now), State::Done, model),

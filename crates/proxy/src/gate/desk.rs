@@ -1,10 +1,10 @@
 //! Where people decide: JSON on the admin listener, and pages for browsers (`page.rs`), for those whose tokens the
 //! configuration knows.
 //!
-//! `GET /approvals`, `GET /approvals/ID`, `POST /approvals/ID/approve` and `POST /approvals/ID/deny`. Who decides says in
-//! the body which digest was looked at.
+//! `GET /approvals`, `GET /approvals/ID`, `POST /approvals/ID/approve` and `POST /approvals/ID/deny`; `…/happened` and
+//! `…/not-happened` of a call of which nobody knew what came of it. Who decides says in the body which digest was looked at.
 
-use super::judge::release;
+use super::judge::{commit, release};
 use super::{Gate, GateStores, page, token, unix_seconds};
 use crate::core::Core;
 use crate::webhook::Notice;
@@ -29,6 +29,78 @@ const BODY_BYTES_MAX: usize = 4096;
 #[serde(deny_unknown_fields)]
 struct Said {
     digest: String,
+}
+
+/// What somebody does about a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Act {
+    Approve,
+    Deny,
+    /// Says that a call happened of which nobody knew.
+    Happened,
+    /// Says that it did not.
+    NotHappened,
+}
+
+impl Act {
+    const ALL: [Act; 4] = [Act::Approve, Act::Deny, Act::Happened, Act::NotHappened];
+
+    /// By the last segment of a path.
+    pub(super) fn of(segment: &str) -> Option<Act> {
+        Act::ALL.into_iter().find(|act| act.as_str() == segment)
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Act::Approve => "approve",
+            Act::Deny => "deny",
+            Act::Happened => "happened",
+            Act::NotHappened => "not-happened",
+        }
+    }
+
+    /// The record of it, but for the call.
+    fn record(self) -> Record {
+        match self {
+            Act::Approve => {
+                Record { decision: Some(Decision::Approve), ..Record::new(Kind::ApprovalDecided) }
+            }
+            Act::Deny => Record { decision: Some(Decision::Deny), ..Record::new(Kind::ApprovalDecided) },
+            Act::Happened | Act::NotHappened => {
+                Record { reason: Some(self.as_str()), ..Record::new(Kind::OutcomeFound) }
+            }
+        }
+    }
+
+    /// Does it, and settles what was counted of the call.
+    fn run(
+        self,
+        stores: &GateStores,
+        id: &str,
+        approver: String,
+        is_own: bool,
+        shown: &Digest,
+    ) -> Result<Approval, ApprovalError> {
+        let time = unix_seconds();
+        let happened = match self {
+            Act::Approve | Act::Deny => {
+                let vote = Vote { approver, approves: self == Act::Approve, time };
+                let approval = stores.approvals.vote(id, &vote, is_own, shown)?;
+                if approval.state == State::Denied {
+                    release(stores, id);
+                }
+                return Ok(approval);
+            }
+            Act::Happened => true,
+            Act::NotHappened => false,
+        };
+        let approval = stores.approvals.clear_up(id, (&approver, happened), is_own, shown, time)?;
+        match happened {
+            true => commit(stores, id),
+            false => release(stores, id),
+        }
+        Ok(approval)
+    }
 }
 
 /// An answer that tells why something was not done.
@@ -85,13 +157,18 @@ async fn decided(request: Request<Incoming>, core: &Arc<Core>) -> Result<Value, 
             let approval = blocking(move || stores.approvals.show(&id, unix_seconds())).await?;
             Ok(shown(&approval))
         }
-        (&Method::POST, [id, verb @ ("approve" | "deny")]) => {
-            let (id, approves) = ((*id).to_owned(), *verb == "approve");
+        (&Method::POST, [id, segment]) => {
+            let (id, act) = ((*id).to_owned(), Act::of(segment).ok_or_else(no_place)?);
             let said = said(request).await?;
-            decide(core, &gate, &stores, id, (approver, approves), said).await
+            decide(core, &gate, &stores, id, (approver, act), said).await
         }
-        _ => Err((StatusCode::NOT_FOUND, "GET /approvals, /approvals/ID; POST …/approve, …/deny".to_owned())),
+        _ => Err(no_place()),
     }
+}
+
+fn no_place() -> Refusal {
+    let places = "GET /approvals, /approvals/ID; POST …/approve, …/deny, …/happened, …/not-happened";
+    (StatusCode::NOT_FOUND, places.to_owned())
 }
 
 /// A page of another site must not speak here, by whatever name it has found the way: the request must be for an address
@@ -157,7 +234,7 @@ pub(super) async fn decide(
     gate: &Gate,
     stores: &Arc<GateStores>,
     id: String,
-    (approver, approves): (String, bool),
+    (approver, act): (String, Act),
     digest: Digest,
 ) -> Result<Value, Refusal> {
     let (asked, looked_at) = (Arc::clone(stores), id.clone());
@@ -181,33 +258,24 @@ pub(super) async fn decide(
         approver: Word::new(&approver),
         ..Call::default()
     };
-    let record = |state: Option<State>| Record {
-        decision: Some(if approves { Decision::Approve } else { Decision::Deny }),
-        call: Some(Box::new(call.clone())),
-        reason: state.map(State::as_str),
-        ..Record::new(Kind::ApprovalDecided)
-    };
-    core.record(&record(None))
+    let record = || Record { call: Some(Box::new(call.clone())), ..act.record() };
+    core.record(&record())
         .await
         .map_err(|refused| (StatusCode::SERVICE_UNAVAILABLE, refused.message.into_owned()))?;
-    let (asked, vote) = (Arc::clone(stores), Vote { approver, approves, time: unix_seconds() });
-    let voted = blocking(move || {
-        let voted = asked.approvals.vote(&id, &vote, is_own || is_named, &digest);
-        if voted.as_ref().is_ok_and(|approval| approval.state == State::Denied) {
-            release(&asked, &id);
-        }
+    let asked = Arc::clone(stores);
+    let done = blocking(move || {
+        let done = act.run(&asked, &id, approver, is_own || is_named, &digest);
         asked.ring();
-        voted
+        done
     });
-    match voted.await {
+    match done.await {
         Ok(approval) => {
-            let decision = Word::new(if approves { "approve" } else { "deny" });
-            let decided = about("approval.decided", &approval).with("decision", decision);
+            let decided = about("approval.decided", &approval).with("decision", Word::new(act.as_str()));
             core.tell(decided.with("approver", call.approver.clone()));
             Ok(shown(&approval))
         }
         Err(refusal) => {
-            let refused = Record { outcome: Some(obelus_audit::Outcome::Failed), ..record(None) };
+            let refused = Record { outcome: Some(obelus_audit::Outcome::Failed), ..record() };
             // Nothing was decided, whether this can be written or not.
             drop(core.record(&refused).await);
             Err(refusal)

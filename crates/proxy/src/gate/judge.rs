@@ -218,6 +218,11 @@ pub(super) fn release(stores: &GateStores, id: &str) {
     }
 }
 
+/// What was counted stays so. Reads are not counted, so there is nothing to settle; what fails to be settled stays counted.
+pub(super) fn commit(stores: &GateStores, id: &str) {
+    stores.totals.commit(id, None).unwrap_or_default();
+}
+
 /// Why a call that is attached to an approval does not leave, if it does not.
 pub(super) fn ended(state: State) -> Option<Refused> {
     let what = match state {

@@ -1,6 +1,6 @@
 //! Where people decide in a browser: pages without scripts, without anything from elsewhere.
 
-use super::desk::{self, Refusal, blocking, shown};
+use super::desk::{self, Act, Refusal, blocking, shown};
 use super::form;
 use super::session::{SESSION_SECONDS, Session, random};
 use super::{Gate, GateStores, token, unix_seconds};
@@ -117,8 +117,8 @@ async fn turned(request: Request<Incoming>, core: &Arc<Core>) -> Result<Page, Re
             let approval = blocking(move || stores.approvals.show(&id, unix_seconds())).await?;
             Ok(Page::Html(StatusCode::OK, sheet(&shown(&approval), &session)))
         }
-        (&Method::POST, [id, verb @ ("approve" | "deny")]) => {
-            let (id, approves) = ((*id).to_owned(), *verb == "approve");
+        (&Method::POST, [id, segment]) => {
+            let (id, act) = ((*id).to_owned(), Act::of(segment).ok_or_else(no_page)?);
             let fields = fields(request).await?;
             if field(&fields, "form_key") != session.form_key {
                 let message = "the form is not one of this session: look at the approval again";
@@ -127,11 +127,15 @@ async fn turned(request: Request<Incoming>, core: &Arc<Core>) -> Result<Page, Re
             let digest = Digest::parse(&field(&fields, "digest"))
                 .ok_or((StatusCode::BAD_REQUEST, "the form holds no digest".to_owned()))?;
             let to = format!("/approvals/{id}");
-            desk::decide(core, &gate, &stores, id, (session.approver, approves), digest).await?;
+            desk::decide(core, &gate, &stores, id, (session.approver, act), digest).await?;
             Ok(Page::Moved(to, None))
         }
-        _ => Err((StatusCode::NOT_FOUND, "there is no such page".to_owned())),
+        _ => Err(no_page()),
     }
+}
+
+fn no_page() -> Refusal {
+    (StatusCode::NOT_FOUND, "there is no such page".to_owned())
 }
 
 /// Begins a session for whoever has a token.
@@ -247,18 +251,28 @@ fn sheet(approval: &Value, session: &Session) -> String {
         mode(summary),
         text(approval, "state"),
     );
-    let is_open = matches!(text(approval, "state").as_str(), "pending" | "approved");
-    let button = |verb: &str, class: &str| {
+    let button = |act: Act, class: &str, label: &str| {
         format!(
-            "<form method=\"post\" action=\"/approvals/{}/{verb}\"><input type=\"hidden\" name=\"form_key\" \
-             value=\"{}\"><input type=\"hidden\" name=\"digest\" value=\"{}\"><button class=\"{class}\">{verb}</button></form>",
+            "<form method=\"post\" action=\"/approvals/{}/{}\"><input type=\"hidden\" name=\"form_key\" \
+             value=\"{}\"><input type=\"hidden\" name=\"digest\" value=\"{}\"><button class=\"{class}\">{label}</button></form>",
             text(approval, "id"),
+            act.as_str(),
             escaped(&session.form_key),
             text(approval, "digest"),
         )
     };
-    let buttons = if is_open { button("approve", "yes") + &button("deny", "no") } else { String::new() };
-    let buttons = if is_open { format!("<p class=\"bar\">{buttons}</p>") } else { buttons };
+    let bar = |yes: String, no: String| format!("<p class=\"bar\">{yes}{no}</p>");
+    let buttons = match text(approval, "state").as_str() {
+        "pending" | "approved" => {
+            bar(button(Act::Approve, "yes", "approve"), button(Act::Deny, "no", "deny"))
+        }
+        "unknown" => {
+            let lead = "<p>It was sent, and nobody knows what came of it. Look it up at the server, then say so.</p>";
+            let yes = button(Act::Happened, "yes", "it happened");
+            lead.to_owned() + &bar(yes, button(Act::NotHappened, "no", "it did not happen"))
+        }
+        _ => String::new(),
+    };
     let section = |name: &str, rows: &str| match rows {
         "" => String::new(),
         rows => format!("<h3>{name}</h3><table class=\"sheet\">{rows}</table>"),

@@ -4,13 +4,13 @@
 
 use super::desk::about as about_approval;
 use super::handler::Caller;
-use super::judge::{Asked, Judging, REPEAT_SECONDS, Verdict, ended, release, void};
+use super::judge::{Asked, Judging, REPEAT_SECONDS, Verdict, commit, ended, release, void};
 use super::summary::{self, Way};
 use super::{Gate, GateStores, unix_seconds};
 use crate::core::Core;
 use crate::policy::Policy;
 use crate::refused::Refused;
-use obelus_gate::{Approval, ApprovalError, Decision, Operation, Recorded, State, Totals};
+use obelus_gate::{Approval, ApprovalError, Decision, Operation, Recorded, State};
 use obelus_mcp::{
     Bound, Call, Gate as Judges, Judgement, Principal, Ruling, STATE_PREFIX, Settled, Told, WaitsFor, denial,
     is_closed,
@@ -360,11 +360,6 @@ fn masked(now: &Now, call: &Call<'_>) -> Result<Value, Refused> {
             "the server is no longer configured for this workflow",
         )),
     }
-}
-
-fn commit(stores: &GateStores, id: &str) {
-    // Reads are not counted, so there is nothing to commit; what fails to commit stays counted.
-    stores.totals.commit(id, None).unwrap_or_default();
 }
 
 fn bound(approval: &Approval) -> Bound {

@@ -375,6 +375,58 @@ async fn a_call_without_an_answer_is_sent_again_under_the_same_key() {
     assert_eq!(outcome["approval_id"], id.as_str());
 }
 
+/// No answer ever comes: somebody looks it up, and says in a browser what came of the call.
+#[tokio::test]
+async fn what_came_of_a_call_without_an_answer_is_said_by_people() {
+    let stripe = Upstream::start(|request| {
+        let cut =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n{\"".to_vec();
+        let is_change = request.starts_with("POST ");
+        if is_change { vec![Act::Send(cut), Act::AwaitEnd] } else { vec![Act::Send(answer(request))] }
+    })
+    .await;
+    let folder = folder();
+    let text = config(stripe.address, "", "") + "timeouts: {stream_idle_seconds: 0.2}\n";
+    let (app, keys) = app(&folder, &text).await;
+    let sidecar = Sidecar::run(app, keys, folder);
+    let own = format!("Origin: http://{}\r\n", sidecar.admin);
+    let entered = browse(&sidecar, "POST", "/approvals/session", &own, "token=token-of-bob").await;
+    let cookie = format!("Cookie: obelus_approver={}\r\n", between(&entered.head, "obelus_approver=", ";"));
+    let mut ids = Vec::new();
+    for (segment, state) in [("not-happened", "void"), ("happened", "done")] {
+        let id = waiting(&sidecar).await;
+        let path = format!("/approvals/{id}");
+        let sheet = browse(&sidecar, "GET", &path, &cookie, "").await.body;
+        assert!(!sheet.contains("it happened") && sheet.contains(">approve<"), "{sheet}");
+        assert_eq!(decide(&sidecar, "alice", &id, segment).await.status, 409, "it has not left");
+        assert_eq!(decide(&sidecar, "alice", &id, "approve").await.status, 200);
+        assert_eq!(refund(&sidecar).await.status, 504);
+        assert_eq!(decide(&sidecar, "alice", &id, "nothing").await.status, 404);
+        let sheet = browse(&sidecar, "GET", &path, &cookie, "").await.body;
+        assert!(sheet.contains("it did not happen") && !sheet.contains(">approve<"), "{sheet}");
+        let (key, digest) = (
+            between(&sheet, "name=\"form_key\" value=\"", "\""),
+            between(&sheet, "name=\"digest\" value=\"", "\""),
+        );
+        let said = format!("form_key={key}&digest={digest}");
+        let head = format!("{cookie}{own}");
+        let reply = browse(&sidecar, "POST", &format!("{path}/{segment}"), &head, &said).await;
+        assert_eq!(reply.status, 303, "{}", reply.body);
+        let shown = desk(&sidecar, "token-of-bob", "GET", &path, "").await;
+        assert_eq!(read(&shown)["state"], state);
+        let record = sidecar
+            .record(|record| record["approval_id"] == id.as_str() && record["approver"] == "bob")
+            .await;
+        assert_eq!((&record["kind"], &record["reason"]), (&"outcome_found".into(), &segment.into()));
+        ids.push(id);
+    }
+    assert_ne!(ids[0], ids[1], "what has not happened is asked for anew");
+    let reply = refund(&sidecar).await;
+    assert_eq!(reply.status, 409, "{}", reply.body);
+    assert!(reply.body.contains("the call was executed"), "{}", reply.body);
+    assert_eq!(changes(&stripe).len(), 2);
+}
+
 #[tokio::test]
 async fn rules_that_change_end_what_was_approved_under_others() {
     let stripe = stripe().await;
