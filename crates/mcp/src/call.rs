@@ -1,6 +1,6 @@
 //! `tools/call` on its way to the server, and the list of tools on its way back.
 
-use crate::fault::{self, Fault};
+use crate::fault::{self, Fault, Page};
 use crate::gate::{Bound, Call, Judgement, Ruling, Settled, Told, WaitsFor};
 use crate::journal::{Event, Unrecorded, Verdict};
 use crate::message::{Message, Shape, Slot, splice};
@@ -202,10 +202,11 @@ impl Session {
         of_call: Verdicts<'_>,
         ruling: &Ruling,
     ) -> Step {
-        let Judgement::Wait { waits_for, is_new, is_held, state } = &ruling.judgement else {
+        let Judgement::Wait { waits_for, is_new, is_held, state, page } = &ruling.judgement else {
             return Step::Drop;
         };
         if *is_held
+            && !request.is_declined
             && Instant::now() < request.until
             && let Some(held) = self.hold(request)
         {
@@ -214,13 +215,25 @@ impl Session {
         let verdicts =
             Verdicts { verdict: Verdict::Wait, reason: Some("needs_approval"), is_asked: *is_new, ..of_call };
         match self.decide(request, &verdicts, said.read) {
-            Ok(_) => Step::Answer(match state {
-                Some(state) => fault::input_required(request.raw_id, state),
-                None => {
-                    let text = waiting(of_call.operation, ruling.approval.as_ref(), *waits_for);
-                    fault::tool_error(request.raw_id, request.is_modern, &text)
-                }
-            }),
+            Ok(_) => {
+                let (approval, is_first) = (ruling.approval.as_ref(), request.state.is_none());
+                let text = waiting(of_call.operation, approval, *waits_for);
+                let on_page = for_people(of_call.operation, approval);
+                let is_shown = request.shows_addresses && *waits_for != WaitsFor::Answer;
+                let page = page.as_deref().filter(|_| is_shown);
+                let page = page.map(|address| Page { text: &on_page, address });
+                // Whoever was shown the page once, and whoever does not want to see it, is not asked again.
+                let state = state.as_deref().filter(|_| !request.is_declined);
+                Step::Answer(match (state, page, approval) {
+                    (Some(state), page, _) => {
+                        fault::input_required(request.raw_id, state, page.filter(|_| is_first))
+                    }
+                    (None, Some(page), Some(approval)) if !request.is_modern => {
+                        fault::page_needed(request.raw_id, &text, &approval.id, page)
+                    }
+                    _ => fault::tool_error(request.raw_id, request.is_modern, &text),
+                })
+            }
             Err(unrecorded) => {
                 // Nobody was told of it, so nobody is to decide about it.
                 if let Some(approval) = ruling.approval.as_ref().filter(|_| *is_new) {
@@ -349,5 +362,14 @@ fn waiting(operation: Option<&Operation>, approval: Option<&Bound>, waits_for: W
     format!(
         "Approval needed{id}; nothing was sent. {what} waits for {who}. Once it is approved, repeat the identical call: \
          it goes out then, once. To repeat it before changes nothing."
+    )
+}
+
+/// What people read who are shown where somebody decides about a call.
+fn for_people(operation: Option<&Operation>, approval: Option<&Bound>) -> String {
+    let what = operation.map_or("A call", |operation| operation.operation.as_str());
+    let id = approval.map(|approval| format!(" (approval {})", approval.id)).unwrap_or_default();
+    format!(
+        "{what} waits for approval{id}; nothing was sent. Whoever may decide about it does so on this page."
     )
 }

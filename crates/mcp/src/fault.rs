@@ -117,12 +117,56 @@ pub(crate) fn tool_error(id: &[u8], is_modern: bool, text: &str) -> Vec<u8> {
     out
 }
 
-/// A result that says that the call waits: whoever gets it repeats the request with `state` as its `requestState`.
-pub(crate) fn input_required(id: &[u8], state: &str) -> Vec<u8> {
+/// Where people decide, as a client shows it to whoever sits there.
+#[derive(Clone, Copy)]
+pub(crate) struct Page<'a> {
+    /// For people.
+    pub(crate) text: &'a str,
+    pub(crate) address: &'a str,
+}
+
+impl Page<'_> {
+    fn members(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"mode\":\"url\",\"message\":\"");
+        escape(self.text.as_bytes(), out);
+        out.extend_from_slice(b"\",\"url\":\"");
+        escape(self.address.as_bytes(), out);
+        out.push(b'"');
+    }
+}
+
+/// The name under which a client is asked to show a page, and answers whether it did.
+pub(crate) const INPUT: &str = "approval";
+
+/// A result that says that the call waits: whoever gets it repeats the request with `state` as its `requestState`, once
+/// it has shown the page, if there is one.
+pub(crate) fn input_required(id: &[u8], state: &str, page: Option<Page<'_>>) -> Vec<u8> {
     let mut out = open(Some(id));
-    out.extend_from_slice(b"\"result\":{\"resultType\":\"input_required\",\"requestState\":\"");
+    out.extend_from_slice(b"\"result\":{\"resultType\":\"input_required\",");
+    if let Some(page) = page {
+        let asks =
+            format!("\"inputRequests\":{{\"{INPUT}\":{{\"method\":\"elicitation/create\",\"params\":{{");
+        out.extend_from_slice(asks.as_bytes());
+        page.members(&mut out);
+        out.extend_from_slice(b"}}},");
+    }
+    out.extend_from_slice(b"\"requestState\":\"");
     escape(state.as_bytes(), &mut out);
     out.extend_from_slice(b"\"}}");
+    out
+}
+
+/// The error of revision 2025-11-25 that says, in `text` for the model, that the call waits until people have been to a
+/// page. `name` tells such pages apart. <https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation>
+pub(crate) fn page_needed(id: &[u8], text: &str, name: &str, page: Page<'_>) -> Vec<u8> {
+    let mut out = open(Some(id));
+    out.extend_from_slice(b"\"error\":{\"code\":-32042,\"message\":\"");
+    escape(text.as_bytes(), &mut out);
+    out.extend_from_slice(b"\",\"data\":{\"elicitations\":[{");
+    page.members(&mut out);
+    out.extend_from_slice(b",\"elicitationId\":\"");
+    escape(name.as_bytes(), &mut out);
+    out.extend_from_slice(b"\"}]}}}");
     out
 }
 
@@ -157,8 +201,17 @@ mod tests {
         );
         assert_eq!(told(Some(b"1"), &Told::Result(b"{}")), br#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
         assert_eq!(
-            input_required(b"1", "s"),
+            input_required(b"1", "s", None),
             br#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":"s"}}"#
+        );
+        let page = Page { text: "wait", address: "http://127.0.0.1:1/a" };
+        assert_eq!(
+            input_required(b"1", "s", Some(page)),
+            br#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","inputRequests":{"approval":{"method":"elicitation/create","params":{"mode":"url","message":"wait","url":"http://127.0.0.1:1/a"}}},"requestState":"s"}}"#
+        );
+        assert_eq!(
+            page_needed(b"1", "again", "n", page),
+            br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32042,"message":"again","data":{"elicitations":[{"mode":"url","message":"wait","url":"http://127.0.0.1:1/a","elicitationId":"n"}]}}}"#
         );
     }
 }

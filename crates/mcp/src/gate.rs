@@ -133,6 +133,8 @@ pub enum Judgement {
         is_held: bool,
         /// What the client hands back when it asks again. Without it, it repeats the identical call.
         state: Option<String>,
+        /// Where people decide about it in a browser: of use only to somebody who may.
+        page: Option<String>,
     },
     /// It was made before: the answer that was recorded, an error if it says so.
     Repeat {

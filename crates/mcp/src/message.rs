@@ -38,6 +38,12 @@ pub(crate) enum Slot {
     Meta,
     /// `params._meta` says which revision the request is of.
     MetaRevision,
+    /// `params._meta` says what the client can do, or `params.capabilities` of `initialize`.
+    Capabilities,
+    /// What of these is about asking people.
+    Elicitation,
+    /// It shows them addresses.
+    UrlElicitation,
     /// `params.protocolVersion`
     Revision,
     /// `params.requestId`
@@ -67,11 +73,16 @@ enum Place {
     Envelope,
     Params,
     Meta,
+    Capabilities,
+    Elicitation,
     Result,
     Tools,
     Tool,
     Elsewhere,
 }
+
+/// The member that says in requests what their client can do.
+const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
 /// The member that says in requests which revision they are of.
 pub(crate) const META_REVISION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -93,12 +104,15 @@ impl Place {
                 ("arguments", Slot::Arguments),
                 ("_meta", Slot::Meta),
                 ("protocolVersion", Slot::Revision),
+                ("capabilities", Slot::Capabilities),
                 ("requestId", Slot::RequestId),
                 ("uri", Slot::Uri),
                 ("requestState", Slot::RequestState),
                 ("inputResponses", Slot::InputResponses),
             ],
-            Place::Meta => &[(META_REVISION, Slot::MetaRevision)],
+            Place::Meta => &[(META_REVISION, Slot::MetaRevision), (META_CAPABILITIES, Slot::Capabilities)],
+            Place::Capabilities => &[("elicitation", Slot::Elicitation)],
+            Place::Elicitation => &[("url", Slot::UrlElicitation)],
             Place::Result => &[
                 ("tools", Slot::Tools),
                 ("cacheScope", Slot::CacheScope),
@@ -116,6 +130,8 @@ impl Place {
             (Place::Envelope, Some(Slot::Params), Bracket::Object) => Place::Params,
             (Place::Envelope, Some(Slot::Result), Bracket::Object) => Place::Result,
             (Place::Params, Some(Slot::Meta), Bracket::Object) => Place::Meta,
+            (Place::Params | Place::Meta, Some(Slot::Capabilities), Bracket::Object) => Place::Capabilities,
+            (Place::Capabilities, Some(Slot::Elicitation), Bracket::Object) => Place::Elicitation,
             (Place::Result, Some(Slot::Tools), Bracket::Array) => Place::Tools,
             (Place::Tools, _, Bracket::Object) => Place::Tool,
             _ => Place::Elsewhere,
@@ -286,6 +302,11 @@ impl<'m> Message<'m> {
         let scope = self.at(Slot::CacheScope)?;
         let is_private = self.text(Slot::CacheScope).as_deref() == Some("private");
         (!is_private).then(|| splice(self.raw, &[(scope.span.clone(), b"\"private\"".as_slice())]))
+    }
+
+    /// Whether the client says here that it shows addresses to people.
+    pub(crate) fn shows_addresses(&self) -> bool {
+        self.at(Slot::UrlElicitation).is_some_and(|value| value.shape == Shape::Object)
     }
 
     /// The id that another member holds.

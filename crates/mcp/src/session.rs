@@ -1,7 +1,7 @@
 //! What goes between one client and one server: each message is read, judged, and passed on or answered.
 
 use crate::call::Verdicts;
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
 use crate::gate::{STATE_PREFIX, Settled, Told};
 use crate::journal::{Decided, Ended, Ending, Event, Outcome, Redactions, Unrecorded, Verdict};
 use crate::message::{Id, Kind, Message, Slot, Unreadable, splice};
@@ -9,6 +9,7 @@ use crate::method;
 use crate::server::Server;
 use obelus_vault::Scope;
 use obelus_wire::{Redacted, Sender};
+use serde_json::Value;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -97,6 +98,8 @@ struct State {
     held: HashSet<Id>,
     /// Requests of the server.
     asked_back: HashSet<Id>,
+    /// Whether the client, of an older revision, shows addresses to people.
+    shows_addresses: bool,
     is_closed: bool,
 }
 
@@ -116,8 +119,12 @@ pub(crate) struct Request<'m> {
     pub(crate) is_modern: bool,
     /// A random name.
     pub(crate) name: String,
+    /// Whether the client shows addresses to people.
+    pub(crate) shows_addresses: bool,
     /// The state of ours that the client hands back.
     pub(crate) state: Option<String>,
+    /// Whether it hands back as well that somebody did not want to see where people decide.
+    pub(crate) is_declined: bool,
     /// The message as it came.
     pub(crate) came: &'m [u8],
     /// [`Gate::changes`](crate::Gate::changes) before it was read.
@@ -273,6 +280,10 @@ impl Session {
         let came = message.raw;
         let state = message.text(Slot::RequestState);
         let state = state.filter(|state| method == "tools/call" && state.starts_with(STATE_PREFIX));
+        let is_declined = state.is_some() && message.bytes(Slot::InputResponses).is_some_and(is_declined);
+        if method == "initialize" {
+            self.state().shows_addresses = message.shows_addresses();
+        }
         // What is the gateway's own goes no further.
         let without = match message.at(Slot::Params).filter(|_| state.is_some()) {
             None => None,
@@ -296,8 +307,23 @@ impl Session {
             }
         };
         let is_modern = revision.is_some();
+        let shows_addresses =
+            if is_modern { message.shows_addresses() } else { self.state().shows_addresses };
         let is_held = held_until.is_some();
-        let request = Request { id, raw_id, method, is_modern, name, state, came, seen, until, is_held };
+        let request = Request {
+            id,
+            raw_id,
+            method,
+            is_modern,
+            name,
+            shows_addresses,
+            state,
+            is_declined,
+            came,
+            seen,
+            until,
+            is_held,
+        };
         if method == "tools/call" {
             return self.call(&request, message, &redacted);
         }
@@ -668,6 +694,13 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Whether a client answers that nobody went to the page that it was asked to show.
+fn is_declined(responses: &[u8]) -> bool {
+    let answer: Option<Value> = serde_json::from_slice(responses).ok();
+    let action = answer.as_ref().and_then(|answer| answer.get(fault::INPUT)?.get("action")?.as_str());
+    action.is_some_and(|action| action != "accept")
 }
 
 /// 128 random bits.

@@ -357,6 +357,65 @@ fn whenever_it_is_killed_a_call_goes_out_once_at_most() {
     assert_eq!(refused, [(&"happened".into(), &Value::Null), (&"happened".into(), &"failed".into())]);
 }
 
+/// Clients that show addresses are given the one where people decide; nobody decides by seeing it.
+#[test]
+fn a_client_that_shows_addresses_is_given_the_page() {
+    let shop = Shop::open("");
+    let mut talk = shop.talk();
+    let params = |to: &str, can: &Value, state: Option<(&str, &str)>| {
+        let mut params = json!({"name": "send", "arguments": {"to": to, "text": "hello"}, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": can}});
+        if let Some((state, action)) = state {
+            params["requestState"] = state.into();
+            params["inputResponses"] = json!({"approval": {"action": action}, "roots": {"roots": []}});
+        }
+        params
+    };
+    let page = |approval: &str| format!("http://{}/approvals/{approval}", shop.admin);
+    let newest = || {
+        let listed = json_lines(&shop.approvals("alice", &["list", "--json"]).out);
+        listed[0]["id"].as_str().unwrap().to_owned()
+    };
+    let (addresses, forms) = (json!({"elicitation": {"form": {}, "url": {}}}), json!({"elicitation": {}}));
+    let answer = talk.ask("tools/call", &params("ann@example.com", &forms, None));
+    assert_eq!(answer["result"].get("inputRequests"), None, "it shows none");
+    let answer = talk.ask("tools/call", &params("jenny@example.com", &addresses, None));
+    let asked = &answer["result"]["inputRequests"]["approval"];
+    assert_eq!((&asked["method"], &asked["params"]["mode"]), (&"elicitation/create".into(), &"url".into()));
+    let id = newest();
+    assert_eq!(asked["params"]["url"], page(&id));
+    let state = answer["result"]["requestState"].as_str().unwrap();
+    assert!(asked["params"]["message"].as_str().unwrap().contains(&id), "{answer}");
+    // Whoever does not want to see it is told at once, and the call waits all the same.
+    let (text, is_error) = Talk::text(
+        &talk.ask("tools/call", &params("jenny@example.com", &addresses, Some((state, "decline")))),
+    );
+    assert!(is_error && text.starts_with("Approval needed (approval apr_"), "{text}");
+    talk.say("tools/call", &params("jenny@example.com", &addresses, Some((state, "accept"))));
+    assert!(talk.ask("ping", &json!({}))["result"].is_object(), "it is held");
+    assert_eq!(shop.ledger().len(), 0);
+    shop.approve(&id);
+    assert!(Talk::text(&talk.hear()).0.starts_with("sent to obl_email_"));
+    let ledger = shop.ledger();
+    assert!(ledger.len() == 1 && !ledger[0].contains("inputResponses"), "{ledger:?}");
+    // Of an older revision the client says it once.
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": addresses, "clientInfo": {"name": "c",
+        "version": "1"}});
+    assert!(talk.ask("initialize", &hello)["result"].is_object());
+    let answer = talk.send("carol@example.com");
+    let id = newest();
+    assert_eq!(answer["error"]["code"], -32042, "{answer}");
+    let elicitation = &answer["error"]["data"]["elicitations"][0];
+    assert_eq!((&elicitation["mode"], &elicitation["url"]), (&"url".into(), &page(&id).into()));
+    assert_eq!(elicitation["elicitationId"], id.as_str());
+    assert!(answer["error"]["message"].as_str().unwrap().contains("repeat the identical call"), "{answer}");
+    shop.approve(&id);
+    assert!(Talk::text(&talk.send("carol@example.com")).0.starts_with("sent to obl_email_"));
+    assert_eq!(shop.ledger().len(), 2);
+    talk.end();
+}
+
 #[test]
 fn it_does_not_run_beside_another_that_writes_the_same_records() {
     let shop = Shop::open("");

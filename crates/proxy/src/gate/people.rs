@@ -109,7 +109,8 @@ impl People {
                 now.core.tell(about_approval("approval.waiting", &approval));
                 let state = next_state(now, call, &approval, None);
                 let waits_for = WaitsFor::People(approval.approvers);
-                let judgement = Judgement::Wait { waits_for, is_new: true, is_held: false, state };
+                let page = page(now, &approval);
+                let judgement = Judgement::Wait { waits_for, is_new: true, is_held: false, state, page };
                 Ruling { decision: Some(decision), judgement, approval: Some(bound(&approval)) }
             }
             Ok(Verdict::Attached(approval)) => attached(now, judging, call, &approval, None),
@@ -221,6 +222,7 @@ fn attached(
         is_new: false,
         is_held: round.is_some(),
         state: next_state(now, call, approval, round),
+        page: page(now, approval),
     };
     let say = |reason, text: &str| Judgement::Deny { reason, text: text.to_owned() };
     let mut decision = None;
@@ -326,6 +328,12 @@ fn next_state(now: &Now, call: &Call<'_>, approval: &Approval, round: Option<u8>
     let about: Vec<&[u8]> = about.iter().map(Vec::as_slice).collect();
     let sealed = now.stores.approvals.seal(&about, clear.as_bytes()).ok()?;
     Some(format!("{STATE_PREFIX}{}", to_letters(&sealed)))
+}
+
+/// Where people decide in a browser, on this machine. Who sees it needs a token as well.
+fn page(now: &Now, approval: &Approval) -> Option<String> {
+    let (admin, approvers) = (now.policy.config.admin, &now.gate.config.approvers);
+    (admin.port() != 0 && !approvers.is_empty()).then(|| format!("http://{admin}/approvals/{}", approval.id))
 }
 
 /// What a state is of: who asks, and the tool and arguments, however they are laid out. What else a request says may
