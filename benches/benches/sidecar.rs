@@ -1,5 +1,5 @@
-//! The sidecar beside a bare forwarder of the same shape: what it adds to a request and to an event, how many requests
-//! both answer, and what a thousand idle streams cost.
+//! The sidecar beside a bare forwarder of the same shape: what it adds to a request, to an event and to a call of a tool,
+//! how many requests both answer, and what a thousand idle streams cost.
 //!
 //! Everything runs in one process on loopback: a provider that answers from memory, the forwarder, the sidecar, the
 //! client. Rounds alternate between both, so that whatever else the machine does falls on both. Not criterion: what
@@ -25,6 +25,9 @@ const PROSE: (&str, usize, usize) = ("32 KiB of prose", 32 << 10, 2000);
 /// Events of one streamed answer, and how many answers are timed.
 const EVENTS: usize = 400;
 const ANSWERS: usize = 60;
+
+/// How many calls of a tool are timed.
+const CALLS: usize = 4000;
 
 /// How long saturation is measured, by how many connections.
 const SATURATION: Duration = Duration::from_secs(3);
@@ -68,6 +71,7 @@ async fn measure() -> Result<(), Fault> {
         table.latency(name, &mut bare_times, &mut sidecar_times);
     }
     events(&peers, (&bare, &sidecar), &mut table).await?;
+    tool_calls(&peers, &mut table).await?;
     table.print();
     saturation(&peers).await?;
     peers.check()
@@ -88,6 +92,28 @@ async fn events(peers: &Peers, (bare, sidecar): (&Client, &Client), table: &mut 
         }
     }
     table.latency("one event", &mut bare_times, &mut sidecar_times);
+    Ok(())
+}
+
+/// A call of a tool that looks a customer up.
+async fn tool_calls(peers: &Peers, table: &mut Table) -> Result<(), Fault> {
+    let (bare, sidecar, call) = (peers.bare_tool(), peers.sidecar_tool(), peers.call());
+    let (mut bare_times, mut sidecar_times) = (Latency::default(), Latency::default());
+    for round in 0..CALLS + CALLS / 10 {
+        for (client, times, is_planted) in
+            [(&bare, &mut bare_times, true), (&sidecar, &mut sidecar_times, false)]
+        {
+            let began = Instant::now();
+            let answer = client.ask(&call).await?;
+            if round >= CALLS / 10 {
+                times.add(began.elapsed());
+            }
+            if answer.status != 200 || answer.is_planted != is_planted {
+                return Err(format!("a tool: status {}, {} bytes", answer.status, answer.bytes).into());
+            }
+        }
+    }
+    table.latency("a call of a tool", &mut bare_times, &mut sidecar_times);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as HttpBody, Frame, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -35,6 +35,16 @@ const PLANTED: &str = "jenny.rosen@example.com";
 const BARE: &str = "x-bare";
 /// What asks the provider for a stream that waits.
 const IDLE: &str = "say one word and wait";
+
+const CHATS: &str = "/v1/chat/completions";
+/// Where the provider serves a tool as well; the sidecar has it at the same path.
+const TOOLS: &str = "/mcp/shop";
+/// The newest revision of the Model Context Protocol, and what its requests say in headers.
+const REVISION: &str = "2026-07-28";
+const TOOL_HEADERS: [(&str, &str); 3] =
+    [("mcp-protocol-version", REVISION), ("mcp-method", "tools/call"), ("mcp-name", "find")];
+/// What the configuration says of the tool.
+const GATE: &str = "gate: {approvals: approvals.db, totals: totals.db, key_file: approvals.key}\n";
 
 /// Everybody, started.
 pub(crate) struct Peers {
@@ -70,7 +80,8 @@ impl Peers {
             format!(
                 "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nstate: state.db\nvault_key: {{file: vault.key}}\naudit: \
                  {{path: audit.jsonl}}\nupstreams:\n  openai: {{url: \"http://{provider}\", key: {{env: KEY}}}}\n\
-                 workflows:\n  default: {{requests_per_minute: 100000000}}\n"
+                 workflows:\n  default: {{requests_per_minute: 100000000}}\n{GATE}mcp:\n  shop: {{url: \
+                 \"http://{provider}{TOOLS}\", tools: {{find: read}}, pins: pins.json, keys: {{default: {{env: KEY}}}}}}\n"
             ),
         )?;
         let env = |name: &str| (name == "KEY").then(|| "provider-key".into());
@@ -92,6 +103,25 @@ impl Peers {
     /// A client of the sidecar.
     pub(crate) fn sidecar(&self) -> Client {
         Client::new(self.sidecar, &self.key)
+    }
+
+    /// A client of the tool, by way of the forwarder.
+    pub(crate) fn bare_tool(&self) -> Client {
+        self.bare().at(self.bare, TOOLS)
+    }
+
+    /// The same by way of the sidecar.
+    pub(crate) fn sidecar_tool(&self) -> Client {
+        self.sidecar().at(self.sidecar, TOOLS)
+    }
+
+    /// A call of the tool, whose answer has the planted value.
+    pub(crate) fn call(&self) -> Bytes {
+        let meta = serde_json::json!({"io.modelcontextprotocol/protocolVersion": REVISION,
+            "io.modelcontextprotocol/clientCapabilities": {}});
+        let params = serde_json::json!({"name": "find", "arguments": {"customer": "cus_NffrFeUfNV2Hib"}, "_meta": meta});
+        let call = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        Bytes::from(call.to_string())
     }
 
     /// A chat request of so many bytes, but for a few: messages of the corpus, with one planted value.
@@ -136,32 +166,45 @@ pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) bytes: usize,
     pub(crate) events: usize,
+    /// Whether the planted value is in it.
+    pub(crate) is_planted: bool,
 }
 
 impl Client {
     fn new(address: SocketAddr, key: &str) -> Client {
         Client {
             http: http_client(),
-            url: format!("http://{address}/v1/chat/completions"),
+            url: format!("http://{address}{CHATS}"),
             authorization: format!("Bearer {key}"),
         }
     }
 
+    fn at(self, address: SocketAddr, path: &str) -> Client {
+        Client { url: format!("http://{address}{path}"), ..self }
+    }
+
     async fn send(&self, body: &Bytes) -> Result<Response<Incoming>, Fault> {
-        let request = Request::post(&self.url)
+        let mut request = Request::post(&self.url)
             .header(CONTENT_TYPE, "application/json")
-            .header(AUTHORIZATION, &self.authorization)
-            .body(Full::new(body.clone()))?;
-        Ok(self.http.request(request).await?)
+            .header(AUTHORIZATION, &self.authorization);
+        if self.url.ends_with(TOOLS) {
+            request = request.header(ACCEPT, "application/json, text/event-stream");
+            for (name, value) in TOOL_HEADERS {
+                request = request.header(name, value);
+            }
+        }
+        Ok(self.http.request(request.body(Full::new(body.clone()))?).await?)
     }
 
     pub(crate) async fn ask(&self, body: &Bytes) -> Result<Answered, Fault> {
         let mut response = self.send(body).await?;
-        let mut answered = Answered { status: response.status().as_u16(), bytes: 0, events: 0 };
+        let mut answered =
+            Answered { status: response.status().as_u16(), bytes: 0, events: 0, is_planted: false };
         while let Some(frame) = response.body_mut().frame().await {
             if let Ok(data) = frame?.into_data() {
                 answered.bytes += data.len();
                 answered.events += memmem::find_iter(&data, b"\n\n").count();
+                answered.is_planted |= memmem::find(&data, PLANTED.as_bytes()).is_some();
             }
         }
         Ok(answered)
@@ -222,6 +265,13 @@ async fn provider(seen: Arc<Seen>, events: usize) -> Result<SocketAddr, Fault> {
         let seen = Arc::clone(&seen);
         async move {
             let is_bare = request.headers().contains_key(BARE);
+            if request.uri().path() == TOOLS {
+                let body = request.into_body().collect().await?.to_bytes();
+                return answered(
+                    "application/json",
+                    Full::new(tool_answer(&body)?).map_err(Into::into).boxed(),
+                );
+            }
             let body = request.into_body().collect().await?.to_bytes();
             let is_planted = memmem::find(&body, PLANTED.as_bytes()).is_some();
             let counter = match (is_bare, is_planted) {
@@ -248,6 +298,18 @@ async fn provider(seen: Arc<Seen>, events: usize) -> Result<SocketAddr, Fault> {
 }
 
 const ANSWER: &[u8] = br#"{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m-1","choices":[{"index":0,"message":{"role":"assistant","content":"The order was sent on its way this morning and should be there within three days. Is there anything else?"},"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":24,"total_tokens":124}}"#;
+
+/// What a tool says that looks a customer up: JSON in a text, as Stripe's own server does.
+fn tool_answer(call: &[u8]) -> Result<Bytes, Fault> {
+    let call: Value = serde_json::from_slice(call)?;
+    let customer = serde_json::json!({"id": "cus_NffrFeUfNV2Hib", "object": "customer", "created": 1_680_893_993,
+        "address": {"line1": "510 Townsend St", "city": "San Francisco", "postal_code": "94103", "country": "US"},
+        "balance": 0, "currency": "usd", "email": PLANTED, "livemode": false, "name": "Jenny Rosen",
+        "phone": "+15550100", "invoice_prefix": "0759376C", "metadata": {"order": "6735"}});
+    let content = serde_json::json!([{"type": "text", "text": customer.to_string()}]);
+    let result = serde_json::json!({"content": content, "resultType": "complete"});
+    Ok(Bytes::from(serde_json::json!({"jsonrpc": "2.0", "id": call["id"], "result": result}).to_string()))
+}
 
 /// Events with a word each; the last one ends the answer unless it is to wait.
 fn stream(events: usize, is_idle: bool) -> Body {
@@ -299,14 +361,18 @@ async fn forwarder(provider: SocketAddr) -> Result<SocketAddr, Fault> {
             let (head, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
             let path = head.uri.path();
-            let forwarded = Request::builder()
+            let mut forwarded = Request::builder()
                 .method(Method::POST)
                 .uri(format!("http://{provider}{path}"))
                 .header(CONTENT_TYPE, "application/json")
                 .header(AUTHORIZATION, "Bearer provider-key")
-                .header(BARE, "1")
-                .body(Full::new(body))?;
-            let response = http.request(forwarded).await?;
+                .header(BARE, "1");
+            for (name, _) in TOOL_HEADERS {
+                if let Some(value) = head.headers.get(name) {
+                    forwarded = forwarded.header(name, value);
+                }
+            }
+            let response = http.request(forwarded.body(Full::new(body))?).await?;
             let (head, body) = response.into_parts();
             Ok(Response::from_parts(head, body.map_err(Into::into).boxed()))
         }

@@ -3,6 +3,7 @@
 mod checks;
 mod evidence;
 mod keys;
+mod tools;
 mod traffic;
 
 pub use checks::{CHECKS, Check, Part, Severity};
@@ -154,6 +155,24 @@ mcp: {notes: {tools: {find: read}, on_change: record, restore_arguments: [{tool:
         ] {
             assert!(careless.contains(&(id, place.to_owned())), "{id} {place} {careless:?}");
         }
+        let text = "workflows: {one: {}, two: {}}
+gate: {rules: [own.cedar]}
+mcp: {notes: {workflows: [one], tools: {find: read, send: outbound_message, pay: money_movement, hook: key_or_account_admin}}}
+";
+        let rule = "@id(\"pays\") permit (principal, action == Action::\"notes/pay\", resource);";
+        fs::write(folder.path().join("own.cedar"), rule).unwrap();
+        let path = folder.path().join("obelus.yaml");
+        fs::write(&path, text).unwrap();
+        let env = |name: &str| (name == "STATE_DIRECTORY").then(|| folder.path().as_os_str().to_owned());
+        let findings = posture(Some(&path), &env).unwrap();
+        let seen = |id: &str| {
+            let of_id = findings.iter().filter(|finding| finding.check.id == id);
+            of_id.map(|finding| (finding.place.as_str(), finding.seen.as_str())).collect::<Vec<_>>()
+        };
+        let place = "mcp.notes, workflow one";
+        assert_eq!(seen("tools/open"), [(place, "pay (goes out), send (waits for people)")]);
+        assert_eq!(seen("tools/unattended"), [(place, "pay")]);
+        assert_eq!(seen("tools/no-rule"), [(place, "hook (key_or_account_admin)")]);
         let token = "a".repeat(64);
         let text = format!(
             "gate: {{approvers: {{alice: {{token_sha256: {token}}}}}, stripe: {{keys: {{default: {{env: STRIPE_API_KEY}}}}}}}}"
@@ -225,6 +244,7 @@ mcp: {notes: {tools: {find: read}, on_change: record, restore_arguments: [{tool:
         let sources = [
             include_str!("posture/evidence.rs"),
             include_str!("posture/keys.rs"),
+            include_str!("posture/tools.rs"),
             include_str!("posture/traffic.rs"),
         ];
         let mut asked = std::collections::BTreeSet::new();

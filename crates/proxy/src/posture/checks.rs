@@ -209,6 +209,36 @@ pub const CHECKS: &[Check] = &[
         ],
     ),
     check(
+        "tools/open",
+        Tools,
+        Note,
+        [
+            "Tools that change something are open to a workflow",
+            "Each of them is something that a misled model can ask for",
+            "Leave tools out of `tools` that the workflow does not need, or name it in `workflows` no more",
+        ],
+    ),
+    check(
+        "tools/unattended",
+        Tools,
+        Warning,
+        [
+            "Tools that change something go out without a person",
+            "What a misled model asks for happens before anybody has seen it",
+            "Give them a class that waits for people, or a rule with `@approval`; see `obelus policy explain`",
+        ],
+    ),
+    check(
+        "tools/no-rule",
+        Tools,
+        Note,
+        [
+            "No rule permits tools that the configuration names",
+            "Every call of them is denied, which agents try again and people take for a fault",
+            "Write a rule for their class, or leave them out of `tools`",
+        ],
+    ),
+    check(
         "tools/unpinned",
         Tools,
         Warning,

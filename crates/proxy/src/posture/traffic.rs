@@ -1,45 +1,12 @@
-//! Tools, routing, and how traffic is read.
+//! Routing, and how traffic is read.
 
 use super::Review;
 use crate::canary::Tested;
-use crate::config::{MediaPolicy, Restore};
+use crate::config::MediaPolicy;
 use obelus::{Level, Transform};
 use obelus_wire::{Provider, Route};
 
-/// What names every place of a tool's arguments.
-const EVERYWHERE: [&str; 2] = ["", "/*"];
-
 impl Review<'_> {
-    pub(super) fn tools(&mut self) {
-        let config = self.config;
-        let has_stripe = config.gate.as_ref().is_some_and(|gate| gate.stripe.is_some());
-        if config.mcp.is_empty() && !has_stripe {
-            self.note("tools/none", "", "the configuration has no section `mcp`, and no `gate.stripe`");
-        }
-        if config.gate.as_ref().is_some_and(|gate| gate.stripe.is_some() && gate.approvers.is_empty()) {
-            self.note("tools/no-approver", "gate.approvers", "empty");
-        }
-        for (name, server) in &config.mcp {
-            if !server.stops_changed {
-                self.note("tools/unpinned", format!("mcp.{name}.on_change"), "record");
-            }
-            self.restored(format!("mcp.{name}.restore_arguments"), &server.restore_arguments);
-        }
-        for (name, profile) in &config.profiles {
-            self.restored(format!("profiles.{name}.restore_arguments"), &profile.restore_arguments);
-        }
-    }
-
-    /// Looks for tools of which every argument gets values back.
-    fn restored(&mut self, place: String, restored: &[Restore]) {
-        let is_all =
-            |restore: &&Restore| restore.paths.iter().any(|path| EVERYWHERE.contains(&path.as_str()));
-        let tools: Vec<&str> = restored.iter().filter(is_all).map(|restore| restore.tool.as_str()).collect();
-        if !tools.is_empty() {
-            self.note("tools/restored", place, format!("tools {}", tools.join(", ")));
-        }
-    }
-
     pub(super) fn routing(&mut self) {
         let config = self.config;
         for (name, upstream) in &config.upstreams {
