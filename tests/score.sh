@@ -19,8 +19,8 @@ target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_director
 out=$target/score
 mkdir -p "$out"
 
-cargo build --quiet -p obelus-tests --bin adversarial
-cargo build --quiet -p obelus-cli --bin obelus
+# As `cargo test --workspace` builds them, so that nothing is built twice.
+cargo build --quiet --workspace --bins --examples
 if [ ! -x "$out/venv/bin/python" ]; then
   python3 -m venv "$out/venv"
   "$out/venv/bin/pip" install --quiet brotli zstandard
