@@ -23,7 +23,7 @@ pub const SEGMENT_BYTES: u64 = 64 << 20;
 const PLACES: usize = 8192;
 
 /// Endings of the files beside a log. None of them may be its own.
-const BESIDE: [&str; 7] = ["key", "pub", "checkpoints", "lock", "torn", "left", "sent"];
+const BESIDE: [&str; 8] = ["key", "pub", "checkpoints", "lock", "torn", "left", "sent", "sock"];
 
 /// Where a log is written and how. Beside `audit.jsonl` lie its finished segments, `audit.checkpoints`, `audit.pub`,
 /// `audit.lock`, and if need be `audit.torn`.
@@ -58,6 +58,11 @@ impl Settings {
     /// The file that says which records have been taken elsewhere, for whoever does that.
     pub fn sent_path(&self) -> PathBuf {
         self.beside("sent")
+    }
+
+    /// The socket at which whoever writes the log serves other processes, if it does. Made by them, not here.
+    pub fn socket_path(&self) -> PathBuf {
+        self.beside("sock")
     }
 
     pub(crate) fn beside(&self, ending: &str) -> PathBuf {

@@ -218,7 +218,8 @@ pub(crate) enum SeverityArg {
 
 /// Which server of tools, and the command that runs it.
 ///
-/// The virtual key of whoever uses the tools is read from OBELUS_KEY.
+/// The virtual key of whoever uses the tools is read from OBELUS_KEY. Where `obelus serve` runs with the same configuration,
+/// it judges and records every message.
 #[derive(Debug, clap::Args)]
 pub(crate) struct McpArgs {
     /// The server, by its name under `mcp` in the configuration

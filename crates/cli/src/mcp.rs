@@ -19,5 +19,10 @@ pub(crate) fn run(args: &McpArgs) -> Result<Outcome, Failure> {
             "server {}: it asks and does not read the answers, so it was ended: report it to whoever made it",
             args.server
         ))),
+        StdioEnded::Lost(why) => Err(Failure::data(format!(
+            "server {}: {why}: nothing more was passed on, and the server was ended. Of calls that were under way nobody \
+             knows what came: look it up before they are repeated",
+            args.server
+        ))),
     }
 }

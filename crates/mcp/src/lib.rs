@@ -9,7 +9,8 @@
 //! * [`Session`] stands between one client and that server: [`Session::from_client`], [`Session::from_server`].
 //! * [`Gate`] says which calls may go out; [`PolicyGate`] does by rules alone.
 //! * [`Journal`] keeps records, before anything happens.
-//! * [`Stdio`] runs a server as a process, and stands between it and a client.
+//! * [`Stdio`] runs a server as a process, and stands between it and a client. What its messages go through is
+//!   [`Between`]: a [`Session`], or one that another process keeps.
 //! * [`Pins`] remember what the server said of its tools.
 //!
 //! # Order of a call
@@ -20,6 +21,7 @@
 //! # Limits
 //! [`MESSAGE_BYTES_MAX`], [`DEPTH_MAX`], [`WAITING_MAX`]. Beyond them a message is refused.
 
+mod between;
 mod call;
 mod fault;
 mod gate;
@@ -32,6 +34,7 @@ mod server;
 mod session;
 mod stdio;
 
+pub use between::{Between, Lost, Passed};
 pub use fault::Fault;
 pub use gate::{
     Bound, Call, Gate, Judgement, PolicyGate, Ruling, STATE_PREFIX, Settled, Told, WaitsFor, denial,

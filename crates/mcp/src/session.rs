@@ -225,6 +225,12 @@ impl Session {
         }
     }
 
+    /// Whether nothing is under way of which it is still to be learnt what came of it.
+    pub fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.asked.is_empty() && state.given_up.iter().all(|(_, waiting)| waiting.is_none())
+    }
+
     /// Whether an answer to this request, as it went on, is still to come.
     pub fn is_asked(&self, sent: &[u8]) -> bool {
         let id = Message::read(&self.server.lex, sent).ok().and_then(|message| message.id);

@@ -1,13 +1,14 @@
 //! A server that is a process: messages are lines of its standard input and output.
 
+use crate::between::{Between, Lost, Passed};
 use crate::fault::Fault;
 use crate::message::MESSAGE_BYTES_MAX;
-use crate::session::{Held, Session, Step};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio as Pipe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
@@ -41,6 +42,8 @@ pub enum Ended {
     ServerEnded(ExitStatus),
     /// The server asks and does not read what it is answered. It was ended.
     ServerStuck,
+    /// Another process kept the session, and it is over. The server was ended.
+    Lost(Lost),
 }
 
 /// What tells the threads' owner what happened.
@@ -51,11 +54,16 @@ enum Event {
     Stop,
     ServerLeft,
     ServerStuck,
+    Lost(Lost),
 }
 
 /// Ends a run from elsewhere.
 #[derive(Clone)]
-pub struct Stopper(Sender<Event>);
+pub struct Stopper {
+    events: Sender<Event>,
+    /// Whether the session is lost: then nothing passes any more.
+    is_lost: Arc<AtomicBool>,
+}
 
 impl fmt::Debug for Stopper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +74,18 @@ impl fmt::Debug for Stopper {
 impl Stopper {
     /// Ends the run. One that has ended stays so.
     pub fn stop(&self) {
-        self.0.send(Event::Stop).unwrap_or_default();
+        self.events.send(Event::Stop).unwrap_or_default();
+    }
+
+    /// Ends the run because its session is over. From now on nothing passes, in either direction.
+    pub fn lose(&self, why: Lost) {
+        // Told first: what ends because nothing passes must not be taken for the reason.
+        self.events.send(Event::Lost(why)).unwrap_or_default();
+        self.is_lost.store(true, Ordering::SeqCst);
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::SeqCst)
     }
 }
 
@@ -88,26 +107,38 @@ impl fmt::Debug for Client {
 
 /// Runs a server as a process, and stands between it and one client.
 pub struct Stdio {
-    session: Arc<Session>,
+    between: Arc<dyn Between>,
     command: Command,
-    events: (Sender<Event>, Receiver<Event>),
+    stopper: Stopper,
+    events: Receiver<Event>,
 }
 
 impl fmt::Debug for Stdio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stdio").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Stdio").finish_non_exhaustive()
     }
+}
+
+/// Where messages go on both sides, and what they go through.
+#[derive(Clone)]
+struct Sides {
+    between: Arc<dyn Between>,
+    to_server: SyncSender<Queued>,
+    to_client: Arc<Output>,
+    stopper: Stopper,
 }
 
 impl Stdio {
     /// Will run the command, in a process group of its own.
-    pub fn new(session: Session, command: Command) -> Stdio {
-        Stdio { session: Arc::new(session), command, events: mpsc::channel() }
+    pub fn new(between: impl Between + 'static, command: Command) -> Stdio {
+        let (sender, events) = mpsc::channel();
+        let stopper = Stopper { events: sender, is_lost: Arc::default() };
+        Stdio { between: Arc::new(between), command, stopper, events }
     }
 
     /// What ends the run from elsewhere.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.events.0.clone())
+        self.stopper.clone()
     }
 
     /// Runs until the client leaves, the server ends, or it is stopped. Whatever happens, the server's process group is
@@ -127,32 +158,32 @@ impl Stdio {
             end(&mut child, Duration::ZERO)?;
             return Err(gone());
         };
-        let (queue, queued) = mpsc::sync_channel(QUEUE);
+        let (to_server, queued) = mpsc::sync_channel(QUEUE);
+        let Stdio { between, stopper, events: received, .. } = self;
         let to_client = Arc::new(Mutex::new(client.output));
-        let (events, received) = self.events;
-        let session = self.session;
-        thread::spawn(move || write_all(input, &queued));
+        let sides = Sides { between: Arc::clone(&between), to_server, to_client, stopper };
+        let to_client = Arc::clone(&sides.to_client);
         {
-            let (session, queue, to_client) = (Arc::clone(&session), queue.clone(), Arc::clone(&to_client));
-            let events = events.clone();
+            let stopper = sides.stopper.clone();
+            thread::spawn(move || write_all(input, &queued, &stopper));
+        }
+        {
+            let sides = sides.clone();
             thread::spawn(move || {
-                let event = read_server(&session, output, &queue, &to_client);
-                events.send(event).unwrap_or_default();
+                let event = read_server(&sides, output);
+                sides.stopper.events.send(event).unwrap_or_default();
             });
         }
         let told = {
-            let (session, sink) = (Arc::clone(&session), client.errors);
-            thread::spawn(move || read_errors(&session, errors, sink))
+            let (between, stopper) = (Arc::clone(&between), sides.stopper.clone());
+            thread::spawn(move || read_errors(&*between, errors, client.errors, &stopper))
         };
-        {
-            let (session, to_client) = (Arc::clone(&session), Arc::clone(&to_client));
-            thread::spawn(move || {
-                read_client(&session, client.input, &queue, &to_client);
-                // Said first: a server that ends because its input is closed has not ended by itself.
-                events.send(Event::ClientLeft).unwrap_or_default();
-                queue.send(None).unwrap_or_default();
-            });
-        }
+        thread::spawn(move || {
+            read_client(&sides, client.input);
+            // Said first: a server that ends because its input is closed has not ended by itself.
+            sides.stopper.events.send(Event::ClientLeft).unwrap_or_default();
+            sides.to_server.send(None).unwrap_or_default();
+        });
         let ended = match received.recv() {
             Ok(Event::ClientLeft) => wait_for_answers(&mut child, &received)?,
             Ok(Event::ServerLeft) => {
@@ -167,12 +198,16 @@ impl Stdio {
                 end(&mut child, Duration::ZERO)?;
                 Ended::ServerStuck
             }
+            Ok(Event::Lost(why)) => {
+                end(&mut child, Duration::ZERO)?;
+                Ended::Lost(why)
+            }
             Ok(Event::Stop) | Err(_) => {
                 end(&mut child, Duration::ZERO)?;
                 Ended::Stopped
             }
         };
-        session.close();
+        between.close();
         // It ends with the process group; whoever left the group and kept the pipe is not waited for.
         wait_until(|| told.is_finished());
         // The client is told, though a thread may still be reading what it says. One that does not read what it is told
@@ -209,6 +244,10 @@ fn wait_for_answers(child: &mut Child, events: &Receiver<Event>) -> io::Result<E
             Ok(Event::ServerLeft) => {
                 end(child, END_WAIT)?;
                 return Ok(Ended::ClientLeft);
+            }
+            Ok(Event::Lost(why)) => {
+                end(child, Duration::ZERO)?;
+                return Ok(Ended::Lost(why));
             }
             Ok(Event::Stop | Event::ServerStuck | Event::ClientGone) | Err(_) => {
                 end(child, Duration::ZERO)?;
@@ -257,9 +296,9 @@ fn wait_for(child: &mut Child, wait: Duration) -> io::Result<Option<ExitStatus>>
 type Queued = Option<Vec<u8>>;
 
 /// Passes queued messages to the server, then closes its input.
-fn write_all(mut input: ChildStdin, queued: &Receiver<Queued>) {
+fn write_all(mut input: ChildStdin, queued: &Receiver<Queued>, stopper: &Stopper) {
     while let Ok(Some(line)) = queued.recv() {
-        if input.write_all(&line).and_then(|()| input.flush()).is_err() {
+        if stopper.is_lost() || input.write_all(&line).and_then(|()| input.flush()).is_err() {
             return;
         }
     }
@@ -273,34 +312,39 @@ fn line(mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-fn tell(output: &Output, message: Vec<u8>) -> io::Result<()> {
-    let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
-    output.write_all(&line(message))?;
-    output.flush()
+impl Sides {
+    /// Says something to the client, unless the session is lost.
+    fn tell(&self, message: Vec<u8>) -> io::Result<()> {
+        let mut output = self.to_client.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.stopper.is_lost() {
+            return Err(io::Error::other("the session is over"));
+        }
+        output.write_all(&line(message))?;
+        output.flush()
+    }
 }
 
-fn read_client(
-    session: &Arc<Session>,
-    input: Box<dyn Read + Send>,
-    queue: &SyncSender<Queued>,
-    output: &Arc<Output>,
-) {
+fn read_client(sides: &Sides, input: Box<dyn Read + Send>) {
     let mut lines = Lines::new(BufReader::new(input), MESSAGE_BYTES_MAX);
     while let Ok(Some(read)) = lines.next() {
-        let step = match read {
-            Some(message) => session.from_client(message),
-            None => Step::Answer(
+        let passed = match read {
+            Some(message) => sides.between.client_says(message),
+            None => Ok(Passed::Answer(
                 Fault::invalid("the message is longer than 16 MiB: send less at a time").answer(None),
-            ),
+            )),
         };
-        let is_passed = match step {
-            Step::Forward(message) => queue.send(Some(line(message))).is_ok(),
-            Step::Answer(message) => tell(output, message).is_ok(),
-            Step::Drop => true,
-            Step::Hold(held) => {
-                let (session, queue, output) = (Arc::clone(session), queue.clone(), Arc::clone(output));
-                thread::spawn(move || hold(&session, held, &queue, &output));
+        let is_passed = match passed {
+            Ok(Passed::Forward(message)) => sides.to_server.send(Some(line(message))).is_ok(),
+            Ok(Passed::Answer(message)) => sides.tell(message).is_ok(),
+            Ok(Passed::Drop) => true,
+            Ok(later @ Passed::Later(_)) => {
+                let sides = sides.clone();
+                thread::spawn(move || hold(&sides, later));
                 true
+            }
+            Err(lost) => {
+                sides.stopper.lose(lost);
+                false
             }
         };
         if !is_passed {
@@ -310,44 +354,51 @@ fn read_client(
 }
 
 /// Waits until a call that waits for people is decided. There are as many of these threads as a session holds calls.
-fn hold(session: &Session, mut held: Held, queue: &SyncSender<Queued>, output: &Output) {
+fn hold(sides: &Sides, mut passed: Passed) {
     loop {
-        session.wait(&held);
         // One whom nobody can tell has left, which others notice.
-        match session.resume(&held) {
-            Step::Hold(again) => held = again,
-            Step::Forward(message) => return queue.send(Some(line(message))).unwrap_or_default(),
-            Step::Answer(message) => return tell(output, message).unwrap_or_default(),
-            Step::Drop => return,
+        match passed {
+            Passed::Later(wait) => match wait() {
+                Ok(decided) => passed = decided,
+                Err(lost) => return sides.stopper.lose(lost),
+            },
+            Passed::Forward(message) => {
+                return sides.to_server.send(Some(line(message))).unwrap_or_default();
+            }
+            Passed::Answer(message) => return sides.tell(message).unwrap_or_default(),
+            Passed::Drop => return,
         }
     }
 }
 
 /// Passes on what the server says, and gives why there is no more of it.
-fn read_server(session: &Session, pipe: impl Read, queue: &SyncSender<Queued>, output: &Output) -> Event {
+fn read_server(sides: &Sides, pipe: impl Read) -> Event {
     let mut lines = Lines::new(BufReader::new(pipe), MESSAGE_BYTES_MAX);
     while let Ok(Some(read)) = lines.next() {
         // One that is too long to be a message is refused as one that is none.
-        let step = session.from_server(read.unwrap_or_default());
-        match step {
-            Step::Forward(message) => {
-                if tell(output, message).is_err() {
+        match sides.between.server_says(read.unwrap_or_default()) {
+            Ok(Passed::Forward(message)) => {
+                if sides.tell(message).is_err() {
                     return Event::ClientGone;
                 }
             }
-            Step::Answer(message) => {
+            Ok(Passed::Answer(message)) => {
                 // To wait here could be to wait for a server that waits for us.
-                if queue.try_send(Some(line(message))).is_err() {
+                if sides.to_server.try_send(Some(line(message))).is_err() {
                     return Event::ServerStuck;
                 }
             }
-            Step::Drop | Step::Hold(_) => {}
+            Ok(Passed::Drop | Passed::Later(_)) => {}
+            Err(lost) => {
+                sides.stopper.lose(lost);
+                return Event::Lost(lost);
+            }
         }
     }
     Event::ServerLeft
 }
 
-fn read_errors(session: &Session, pipe: impl Read, mut errors: Box<dyn Write + Send>) {
+fn read_errors(between: &dyn Between, pipe: impl Read, mut errors: Box<dyn Write + Send>, stopper: &Stopper) {
     let mut lines = Lines::new(BufReader::new(pipe), ERROR_LINE_BYTES_MAX);
     let mut is_in_key = false;
     while let Ok(Some(read)) = lines.next() {
@@ -359,8 +410,10 @@ fn read_errors(session: &Session, pipe: impl Read, mut errors: Box<dyn Write + S
         if was_in_key {
             continue;
         }
-        let read = read.and_then(|text| session.redact_text(text));
-        let text = read.unwrap_or_else(|| b"[a line that cannot be read]".to_vec());
+        let text = match read.map(|text| between.redact_text(text)).transpose() {
+            Ok(text) => text.flatten().unwrap_or_else(|| b"[a line that cannot be read]".to_vec()),
+            Err(lost) => return stopper.lose(lost),
+        };
         // A standard error that cannot be written to is no reason to stop reading the server's.
         errors.write_all(&line(text)).and_then(|()| errors.flush()).unwrap_or_default();
     }

@@ -5,6 +5,7 @@ use crate::canary;
 use crate::config::{Config, ConfigError, GateConfig};
 use crate::core::Core;
 use crate::gate::{self, GateStores, Surface};
+use crate::mcp::{self, ToolSocket};
 use crate::open::Stop;
 use crate::otlp::Collector;
 use crate::policy::Policy;
@@ -51,6 +52,9 @@ pub enum Ended {
 
 /// The sidecar, ready to serve: everything is checked, compiled, opened and bound.
 pub struct App {
+    /// Where `obelus mcp` connects, if servers of tools are run as commands. Before what has the lock of the audit, so that
+    /// it is gone first.
+    commands: Option<ToolSocket>,
     pub(crate) core: Arc<Core>,
     data: TcpListener,
     admin: TcpListener,
@@ -83,9 +87,11 @@ impl App {
         disk: Arc<dyn Disk>,
     ) -> Result<App, StartError> {
         let config = Config::read(config_path.as_deref(), &*env)?;
+        mcp::check_name(&config)?;
         let policy = compile(&config, &env)?;
         let stores = stores::open(&config, &*env)?;
         let audit = open_log(&config, disk)?;
+        let commands = ToolSocket::bind(&config)?;
         let data = bind(config.listen, "listen").await?;
         let admin = bind(config.admin, "admin").await?;
         let stripe = match config.gate.as_ref().and_then(|gate| gate.stripe.as_ref()?.listen) {
@@ -95,7 +101,7 @@ impl App {
         let core = open_core(&config, policy, stores, audit).await?;
         let collector = Collector::open(&config, &core, &*env)?;
         core.rate.restore(&core.keys, SystemTime::now()).map_err(StartError::Store)?;
-        Ok(App { core, data, admin, stripe, collector, config_path, env })
+        Ok(App { commands, core, data, admin, stripe, collector, config_path, env })
     }
 
     /// Where clients connect.
@@ -129,7 +135,7 @@ impl App {
 
     /// Serves until told to end. Whoever drops the sender of signals lets it serve for ever.
     pub async fn run(self, mut signals: mpsc::Receiver<Signal>) -> Ended {
-        let App { core, data, admin, stripe, collector, config_path, env } = self;
+        let App { commands, core, data, admin, stripe, collector, config_path, env } = self;
         let (phase, phases) = watch::channel(Phase::Serving);
         let (alive, mut all_gone) = mpsc::channel(1);
         let lifetime = Lifetime { phase: phases, alive };
@@ -142,6 +148,8 @@ impl App {
             let lifetime = lifetime.clone();
             tokio::spawn(server::serve(listener, Arc::clone(&core), lifetime, Surface::Stripe))
         });
+        let commands = commands
+            .map(|socket| tokio::spawn(mcp::serve_commands(socket, Arc::clone(&core), lifetime.clone())));
         let serving = tokio::spawn(server::serve(data, Arc::clone(&core), lifetime, Surface::All));
         loop {
             match signals.recv().await {
@@ -166,7 +174,7 @@ impl App {
         phase.send_replace(Phase::Ending);
         watching.abort();
         sweeping.abort();
-        for task in [serving, admin].into_iter().chain(stripe) {
+        for task in [serving, admin].into_iter().chain(stripe).chain(commands) {
             drop(timeout(FAREWELL, task).await);
         }
         end_telling(&core, telling).await;
@@ -313,6 +321,7 @@ fn check_fixed(now: &Config, next: &Config) -> Result<(), ConfigError> {
         ("limits.connections", now.limits.connections == next.limits.connections),
         ("audit", now.audit == next.audit),
         ("audit.otlp", now.otlp == next.otlp),
+        ("the first command in mcp", mcp::has_commands(now) || !mcp::has_commands(next)),
         ("gate", now.gate.is_some() == next.gate.is_some()),
         ("gate.approvals", fixed(now, |gate| &gate.approvals) == fixed(next, |gate| &gate.approvals)),
         ("gate.totals", fixed(now, |gate| &gate.totals) == fixed(next, |gate| &gate.totals)),

@@ -2,6 +2,7 @@
 
 use crate::config::{Limits, Source, Timeouts};
 use crate::core::Core;
+use crate::mcp;
 use std::path::Path;
 
 /// Limits, times, and what is missing with what to do about it.
@@ -44,6 +45,9 @@ pub(crate) fn notes(core: &Core, config_path: Option<&Path>) -> Vec<String> {
     }
     for name in config.mcp.keys() {
         notes.extend(policy.tools(name).into_iter().flat_map(|tools| tools.notes(name)));
+    }
+    if mcp::has_commands(config) {
+        notes.push(format!("obelus mcp: served at {}", config.audit.socket_path().display()));
     }
     if let Some(webhook) = &policy.webhook {
         notes.push(format!("webhook: people are told through {}", webhook.host()));

@@ -48,7 +48,7 @@ pub(crate) struct Lifetime {
 
 impl Lifetime {
     /// Waits until the process stands so, or further on.
-    async fn reached(&mut self, phase: Phase) {
+    pub(crate) async fn reached(&mut self, phase: Phase) {
         // Whoever could change it is gone: then there is nothing to wait for.
         drop(self.phase.wait_for(|now| *now >= phase).await);
     }

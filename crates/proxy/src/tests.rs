@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// A file system that takes nothing while it is said to be full.
 #[derive(Clone, Debug, Default)]
-struct FullDisk(Arc<AtomicBool>);
+pub(crate) struct FullDisk(pub(crate) Arc<AtomicBool>);
 
 struct FullDiskFile(Box<dyn DiskFile>, FullDisk);
 

@@ -10,6 +10,8 @@ mod forms;
 mod mcp;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod mcp_approvals;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod mcp_beside;
 mod policy;
 mod posture;
 mod reconcile;

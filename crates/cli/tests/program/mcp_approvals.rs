@@ -1,5 +1,6 @@
-//! Calls of tools that people decide about, through `obelus mcp` and `obelus approvals`.
+//! Calls of tools that people decide about, through `obelus mcp`, alone or beside `obelus serve`, and `obelus approvals`.
 
+use crate::sidecar::Serving;
 use crate::support::{folder, json_lines, obelus, run};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -28,18 +29,31 @@ while IFS= read -r line; do
 done
 "#;
 
-struct Shop {
-    folder: TempDir,
+pub(crate) struct Shop {
+    pub(crate) folder: TempDir,
     admin: String,
-    key: String,
+    pub(crate) key: String,
+    /// The sidecar, if one judges.
+    pub(crate) serving: Option<Serving>,
 }
 
 /// One client's talk with the server through the gateway.
-struct Talk {
-    child: Child,
-    to: Option<ChildStdin>,
-    from: BufReader<ChildStdout>,
+pub(crate) struct Talk {
+    pub(crate) child: Child,
+    pub(crate) to: Option<ChildStdin>,
+    pub(crate) from: BufReader<ChildStdout>,
     next: u32,
+}
+
+/// Has a scenario happen with `obelus mcp` alone, and with `obelus serve` beside it.
+fn both_ways(gate_more: &str, scenario: impl Fn(Shop)) {
+    for is_beside in [false, true] {
+        let mut shop = Shop::open(gate_more);
+        if is_beside {
+            shop.serve();
+        }
+        scenario(shop);
+    }
 }
 
 fn hash(token: &str) -> String {
@@ -47,11 +61,11 @@ fn hash(token: &str) -> String {
 }
 
 impl Shop {
-    fn open(gate_more: &str) -> Shop {
+    pub(crate) fn open(gate_more: &str) -> Shop {
         let probe = TcpListener::bind("127.0.0.1:0").unwrap();
         let admin = probe.local_addr().unwrap().to_string();
         let config = format!(
-            "admin: {admin}\nstate: state.db\naudit: {{path: audit.jsonl}}\nvault_key: {{file: vault.key}}\nmcp:\n  \
+            "listen: 127.0.0.1:0\nadmin: {admin}\nstate: state.db\naudit: {{path: audit.jsonl}}\nvault_key: {{file: vault.key}}\nmcp:\n  \
              notes:\n    tools: {{find: read, send: outbound_message}}\n    pins: pins.json\n    \
              restore_arguments: [{{tool: send, paths: [/to]}}]\n\
              gate:\n  approvals: approvals.db\n  totals: totals.db\n  key_file: approvals.key\n{gate_more}  approvers:\n    \
@@ -61,18 +75,29 @@ impl Shop {
         );
         let folder = folder(&[("obelus.yaml", &config), ("server.sh", SERVER)]);
         let made = run(folder.path(), &["keys", "create", "-c", "obelus.yaml", "--workflow", "default"]);
-        Shop { admin, key: made.out.trim().to_owned(), folder }
+        Shop { admin, key: made.out.trim().to_owned(), folder, serving: None }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn serve(&mut self) {
+        let mut command = obelus(self.folder.path(), &["serve", "-c", "obelus.yaml"]);
+        command.env("XDG_STATE_HOME", self.folder.path());
+        self.serving = Some(Serving::start(command));
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn talk(&self) -> Talk {
+    pub(crate) fn talk(&self) -> Talk {
+        self.talk_heard(Stdio::inherit())
+    }
+
+    /// A talk whose standard error goes there.
+    pub(crate) fn talk_heard(&self, errors: Stdio) -> Talk {
         let args = ["mcp", "-c", "obelus.yaml", "--server", "notes", "--", "sh", "server.sh"];
         let mut program = obelus(self.folder.path(), &args);
         program.env("OBELUS_KEY", &self.key).env("XDG_STATE_HOME", self.folder.path());
-        program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
         let mut child = program.spawn().unwrap();
         let (to, from) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         let mut talk = Talk { child, to, from, next: 1 };
@@ -92,24 +117,30 @@ impl Shop {
         crate::support::Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    fn approve(&self, id: &str) {
+    pub(crate) fn approve(&self, id: &str) {
         let done = self.approvals("alice", &["approve", id]);
         assert_eq!(done.code, Some(0), "{done:?}");
     }
 
     /// What the server was asked to send.
-    fn ledger(&self) -> Vec<String> {
+    pub(crate) fn ledger(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("ledger")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    fn records(&self) -> Vec<Value> {
+    /// The records, once whoever writes them has ended.
+    pub(crate) fn records(&mut self) -> Vec<Value> {
+        if let Some(mut serving) = self.serving.take() {
+            serving.signal("-TERM");
+            assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+        }
+        assert_eq!(run(self.folder.path(), &["audit", "verify", "audit.jsonl"]).code, Some(0));
         json_lines(&fs::read_to_string(self.path("audit.jsonl")).unwrap())
     }
 }
 
 impl Talk {
-    fn say(&mut self, method: &str, params: &Value) -> u32 {
+    pub(crate) fn say(&mut self, method: &str, params: &Value) -> u32 {
         let id = self.next;
         self.next += 1;
         let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
@@ -120,43 +151,43 @@ impl Talk {
         id
     }
 
-    fn hear(&mut self) -> Value {
+    pub(crate) fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.from.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
     }
 
-    fn ask(&mut self, method: &str, params: &Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, params: &Value) -> Value {
         let id = self.say(method, params);
         let answer = self.hear();
         assert_eq!(answer["id"], id, "{answer}");
         answer
     }
 
-    fn send(&mut self, to: &str) -> Value {
+    pub(crate) fn send(&mut self, to: &str) -> Value {
         self.ask("tools/call", &json!({"name": "send", "arguments": {"to": to, "text": "hello"}}))
     }
 
     /// The text of a tool's result, and whether it says that the call failed.
-    fn text(answer: &Value) -> (String, bool) {
+    pub(crate) fn text(answer: &Value) -> (String, bool) {
         let result = &answer["result"];
         (result["content"][0]["text"].as_str().unwrap_or_default().to_owned(), result["isError"] == true)
     }
 
     /// The approval for which a call waits.
-    fn waits(&mut self, to: &str) -> String {
+    pub(crate) fn waits(&mut self, to: &str) -> String {
         let (text, is_error) = Talk::text(&self.send(to));
         assert!(is_error && text.starts_with("Approval needed (approval apr_"), "{text}");
         assert!(text.contains("repeat the identical call"), "{text}");
         text.split(['(', ')']).nth(1).unwrap().trim_start_matches("approval ").to_owned()
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         drop(self.to.take());
         assert!(self.child.wait().unwrap().success());
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -164,7 +195,10 @@ impl Talk {
 
 #[test]
 fn an_approved_call_goes_out_once_and_its_outcome_is_told_again() {
-    let shop = Shop::open("");
+    both_ways("", approved);
+}
+
+fn approved(mut shop: Shop) {
     let mut talk = shop.talk();
     let id = talk.waits("jenny@example.com");
     assert_eq!(talk.waits("jenny@example.com"), id, "the same call waits already");
@@ -196,7 +230,9 @@ fn an_approved_call_goes_out_once_and_its_outcome_is_told_again() {
     assert_eq!(of("approval_requested").len(), 2);
     assert_eq!(of("approval_decided")[0]["approver"], "alice");
     let sent = of("tool_answer").into_iter().filter(|record| record["tool"] == "send");
-    let [sent] = sent.collect::<Vec<_>>()[..] else { panic!("{records:?}") };
+    let sent: Vec<&Value> = sent.collect();
+    assert_eq!(sent.len(), 1, "{records:?}");
+    let sent = sent[0];
     let asked = of("tool_request").into_iter().find(|record| record["request_id"] == sent["request_id"]);
     assert_eq!((&asked.unwrap()["approval_id"], &sent["outcome"]), (&id.into(), &"completed".into()));
     let again = of("tool_request").into_iter().filter(|record| record["reason"] == "executed-before");
@@ -208,7 +244,10 @@ fn an_approved_call_goes_out_once_and_its_outcome_is_told_again() {
 
 #[test]
 fn a_denied_call_and_an_error_stay_what_they_are() {
-    let shop = Shop::open("");
+    both_ways("", denied);
+}
+
+fn denied(shop: Shop) {
     let mut talk = shop.talk();
     let id = talk.waits("jenny@example.com");
     assert_eq!(shop.approvals("bob", &["deny", &id]).code, Some(0));
@@ -255,7 +294,10 @@ fn time_denies() {
 
 #[test]
 fn a_client_of_the_newest_revision_is_answered_once_it_is_decided() {
-    let shop = Shop::open("");
+    both_ways("", of_the_newest_revision);
+}
+
+fn of_the_newest_revision(shop: Shop) {
     let mut talk = shop.talk();
     let params = |to: &str, state: Option<&str>| {
         let mut params = json!({"name": "send", "arguments": {"to": to, "text": "hello"}, "_meta": {
@@ -428,13 +470,17 @@ fn it_does_not_run_beside_another_that_writes_the_same_records() {
         told.contains("another process writes this audit") && told.contains("mcp.notes was not started"),
         "{told}"
     );
+    assert!(told.contains("run `obelus serve` with this configuration"), "{told}");
     assert_eq!(second.stdout, b"");
     talk.end();
 }
 
 #[test]
 fn a_revoked_key_ends_the_talk() {
-    let shop = Shop::open("");
+    both_ways("", revoked);
+}
+
+fn revoked(shop: Shop) {
     let mut talk = shop.talk();
     let id = talk.waits("jenny@example.com");
     shop.approve(&id);

@@ -36,7 +36,7 @@ fn run(script: &str) -> Run {
     let Stage { session, journal, .. } = other(None, OnChange::Stop);
     let mut command = Command::new("sh");
     command.args(["-c", script]);
-    let stdio = Stdio::new(session, command);
+    let stdio = Stdio::new(Arc::new(session), command);
     let stopper = stdio.stopper();
     let (input, to) = io::pipe().expect("a pipe");
     let (from, output) = io::pipe().expect("a pipe");
@@ -140,7 +140,7 @@ fn a_client_that_does_not_read_holds_up_no_end() {
     let Stage { session, .. } = other(None, OnChange::Stop);
     let mut command = Command::new("sh");
     command.args(["-c", r#"printf '%s\n' '{"jsonrpc":"2.0","method":"notifications/x"}'; read -r line"#]);
-    let stdio = Stdio::new(session, command);
+    let stdio = Stdio::new(Arc::new(session), command);
     let stopper = stdio.stopper();
     let (begun, is_stuck) = mpsc::channel();
     let (release, never) = mpsc::channel();
@@ -177,5 +177,5 @@ fn a_command_that_is_not_there_is_an_error() {
     let Stage { session, .. } = other(None, OnChange::Stop);
     let client =
         Client { input: Box::new(io::empty()), output: Box::new(io::sink()), errors: Box::new(io::sink()) };
-    assert!(Stdio::new(session, Command::new("/no/such/command")).run(client).is_err());
+    assert!(Stdio::new(Arc::new(session), Command::new("/no/such/command")).run(client).is_err());
 }

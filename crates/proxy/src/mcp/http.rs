@@ -10,6 +10,7 @@ mod sessions;
 mod sse;
 mod stream;
 
+pub(super) use job::changed;
 pub(crate) use mirror::Params;
 pub(crate) use sessions::Sessions;
 pub(crate) use stream::Told;
@@ -100,7 +101,7 @@ pub(crate) async fn handle(
 }
 
 /// Records that a request went nowhere before it was read as a message.
-async fn note(core: &Core, refused: &Refused, actor: Option<Actor>, request_id: Option<&Word>) {
+pub(super) async fn note(core: &Core, refused: &Refused, actor: Option<Actor>, request_id: Option<&Word>) {
     let record = Record {
         request_id: request_id.cloned(),
         actor,

@@ -1,6 +1,7 @@
 //! Servers of tools, compiled.
 
 use super::http::Params;
+use super::tools_of;
 use crate::config::{Config, ConfigError, Env, McpKind, McpPlace, McpServer, Timeouts};
 use crate::gate::{SECRET_KEY, StripeKey, bearer};
 use crate::policy::{authorities, one_line, secret, wire_profile};
@@ -171,9 +172,7 @@ impl Reach {
                             "this is a secret key of Stripe's, for a server that is none of Stripe's",
                         ));
                     }
-                    let mut servers = Servers::default();
-                    tools.iter().for_each(|(tool, class)| servers.add(name, tool, *class));
-                    (Kind::Other(servers), None)
+                    (Kind::Other(tools_of(name, tools)), None)
                 }
             };
             ways.insert(workflow.clone(), Way { credential: credential.transpose()?, kind, key: told });

@@ -4,6 +4,8 @@
 mod bodies;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod collector;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod commands;
 mod framing;
 mod gate;
 mod heads;

@@ -457,7 +457,7 @@ impl Job {
 }
 
 /// Waits until the count of changes is another.
-async fn changed(changes: &mut watch::Receiver<u64>, seen: u64) {
+pub(in crate::mcp) async fn changed(changes: &mut watch::Receiver<u64>, seen: u64) {
     // Whoever could change it is gone: then it is looked again as well.
     drop(changes.wait_for(|count| *count != seen).await.map(|count| *count));
 }
