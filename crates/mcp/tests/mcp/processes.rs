@@ -1,10 +1,10 @@
 //! Servers that are processes.
 
 use crate::support::{Line, Memory, Stage, call, other};
-use obelus_mcp::{Client, OnChange, Outcome, Stdio, StdioEnded, Stopper};
+use obelus_mcp::{Between, Client, Lost, OnChange, Outcome, Passed, Stdio, StdioEnded, Stopper};
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::process::Command;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 /// A server in the shell: it answers by what stands in a line, and tells what it gets on standard error.
@@ -152,6 +152,53 @@ fn a_client_that_does_not_read_holds_up_no_end() {
     stopper.stop();
     assert_eq!(ended.join().expect("no panic").expect("it was started"), StdioEnded::Stopped);
     drop((release, to));
+}
+
+/// Passes on what the server says once it is let.
+struct Slow {
+    begun: mpsc::Sender<()>,
+    go: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Between for Slow {
+    fn client_says(&self, raw: &[u8]) -> Result<Passed, Lost> {
+        Ok(Passed::Forward(raw.to_vec()))
+    }
+
+    fn server_says(&self, raw: &[u8]) -> Result<Passed, Lost> {
+        self.begun.send(()).unwrap_or_default();
+        self.go.lock().expect("no panic").recv().unwrap_or_default();
+        Ok(Passed::Forward(raw.to_vec()))
+    }
+
+    fn redact_text(&self, text: &[u8]) -> Result<Option<Vec<u8>>, Lost> {
+        Ok(Some(text.to_vec()))
+    }
+
+    fn close(&self) {}
+}
+
+#[test]
+fn once_the_session_is_lost_nothing_passes_not_even_what_was_judged() {
+    let (begun, is_judging) = mpsc::channel();
+    let (let_go, go) = mpsc::channel();
+    let mut command = Command::new("sh");
+    command.args(["-c", "printf '{}\\n'; read -r line"]);
+    let stdio = Stdio::new(Slow { begun, go: Mutex::new(go) }, command);
+    let stopper = stdio.stopper();
+    let (input, to) = io::pipe().expect("a pipe");
+    let (mut from, output) = io::pipe().expect("a pipe");
+    let client = Client { input: Box::new(input), output: Box::new(output), errors: Box::new(io::sink()) };
+    let ended = std::thread::spawn(move || stdio.run(client));
+    is_judging.recv().expect("the message comes");
+    stopper.lose(Lost::Revoked);
+    let_go.send(()).expect("somebody waits");
+    let ended = ended.join().expect("no panic").expect("it was started");
+    assert_eq!(ended, StdioEnded::Lost(Lost::Revoked));
+    drop(to);
+    let mut told = String::new();
+    from.read_to_string(&mut told).expect("text");
+    assert_eq!(told, "");
 }
 
 #[test]

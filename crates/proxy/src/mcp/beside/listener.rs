@@ -162,6 +162,26 @@ async fn opened(stream: &mut UnixStream, mut lifetime: Lifetime) -> Result<Optio
     }
 }
 
+/// The same, however long it takes.
+async fn hello(stream: &mut UnixStream) -> Result<Option<Open>, &'static str> {
+    let mut head = [0; HEAD_BYTES];
+    if stream.read_exact(&mut head).await.is_err() {
+        return Ok(None);
+    }
+    let Some((kind, bytes)) = frame::opened(head, HELLO_BYTES_MAX) else {
+        return Err("what came does not open a connection: only `obelus mcp` speaks here");
+    };
+    let mut body = vec![0; bytes];
+    if stream.read_exact(&mut body).await.is_err() {
+        return Ok(None);
+    }
+    let frame = Frame::new(kind, body);
+    let open = Hello::read(&frame);
+    // It may hold a key.
+    drop(Zeroizing::new(frame.body));
+    open.map(Some)
+}
+
 async fn connection(
     mut stream: UnixStream,
     core: &Arc<Core>,
@@ -184,26 +204,6 @@ async fn connection(
             refuse(&mut stream, core, &refused).await;
         }
     }
-}
-
-/// The same, however long it takes.
-async fn hello(stream: &mut UnixStream) -> Result<Option<Open>, &'static str> {
-    let mut head = [0; HEAD_BYTES];
-    if stream.read_exact(&mut head).await.is_err() {
-        return Ok(None);
-    }
-    let Some((kind, bytes)) = frame::opened(head, HELLO_BYTES_MAX) else {
-        return Err("what came does not open a connection: only `obelus mcp` speaks here");
-    };
-    let mut body = vec![0; bytes];
-    if stream.read_exact(&mut body).await.is_err() {
-        return Ok(None);
-    }
-    let frame = Frame::new(kind, body);
-    let open = Hello::read(&frame);
-    // It may hold a key.
-    drop(Zeroizing::new(frame.body));
-    open.map(Some)
 }
 
 /// Writes a frame, for as long as somebody takes it. Says whether it was taken.
