@@ -3,7 +3,7 @@
 use crate::args::McpArgs;
 use crate::failure::{Failure, Outcome};
 use crate::serve::refused;
-use obelus_mcp::StdioEnded;
+use obelus_mcp::{Lost, StdioEnded};
 
 /// Runs the server until either side ends.
 pub(crate) fn run(args: &McpArgs) -> Result<Outcome, Failure> {
@@ -20,9 +20,22 @@ pub(crate) fn run(args: &McpArgs) -> Result<Outcome, Failure> {
             args.server
         ))),
         StdioEnded::Lost(why) => Err(Failure::data(format!(
-            "server {}: {why}: nothing more was passed on, and the server was ended. Of calls that were under way nobody \
+            "server {}: {}: nothing more was passed on, and the server was ended. Of calls that were under way nobody \
              knows what came: look it up before they are repeated",
-            args.server
+            args.server,
+            cause(why)
         ))),
+    }
+}
+
+/// Why the sidecar keeps the session no more.
+fn cause(why: Lost) -> &'static str {
+    match why {
+        Lost::Gone => "the sidecar (`obelus serve`) is gone, or the connection to it broke",
+        Lost::Revoked => "the virtual key was revoked or has expired",
+        Lost::Ending => "the sidecar (`obelus serve`) was told to end",
+        Lost::Withdrawn => "the sidecar's configuration no longer lets this virtual key use the server",
+        Lost::Busy => "the sidecar (`obelus serve`) has no memory left for messages",
+        Lost::Fault => "the sidecar (`obelus serve`) had a fault, or is of another release than this program",
     }
 }

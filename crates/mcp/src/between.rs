@@ -71,23 +71,6 @@ pub enum Lost {
     Fault,
 }
 
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Lost::Gone => "the sidecar (`obelus serve`) is gone, or the connection to it broke",
-            Lost::Revoked => "the virtual key was revoked or has expired",
-            Lost::Ending => "the sidecar (`obelus serve`) was told to end",
-            Lost::Withdrawn => "the sidecar's configuration no longer lets this virtual key use the server",
-            Lost::Busy => "the sidecar (`obelus serve`) has no memory left for messages",
-            Lost::Fault => {
-                "the sidecar (`obelus serve`) had a fault, or is of another release than this program"
-            }
-        })
-    }
-}
-
-impl std::error::Error for Lost {}
-
 impl Between for Arc<Session> {
     fn client_says(&self, raw: &[u8]) -> Result<Passed, Lost> {
         Ok(passed(self, self.from_client(raw)))
