@@ -82,6 +82,13 @@ async fn a_client_that_leaves_before_the_answer_is_recorded_once() {
     let mut stream = TcpStream::connect(sidecar.data).await.unwrap();
     stream.write_all(&request(&sidecar, "hello")).await.unwrap();
     sidecar.record(|record| record["kind"] == "model_request").await;
+    // The record is there before the request leaves.
+    wait(async {
+        while upstream.seen().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     drop(stream);
     wait(upstream.ended.acquire()).await.unwrap().forget();
     let record = sidecar.record(|record| record["kind"] == "model_answer").await;
