@@ -354,7 +354,7 @@ fn of_the_newest_revision(shop: Shop) {
 
 #[test]
 fn whenever_it_is_killed_a_call_goes_out_once_at_most() {
-    let shop = Shop::open("");
+    let mut shop = Shop::open("");
     let mut talk = shop.talk();
     let id = talk.waits("nobody");
     talk.kill();
@@ -402,7 +402,10 @@ fn whenever_it_is_killed_a_call_goes_out_once_at_most() {
 /// Clients that show addresses are given the one where people decide; nobody decides by seeing it.
 #[test]
 fn a_client_that_shows_addresses_is_given_the_page() {
-    let shop = Shop::open("");
+    both_ways("", given_the_page);
+}
+
+fn given_the_page(shop: Shop) {
     let mut talk = shop.talk();
     let params = |to: &str, can: &Value, state: Option<(&str, &str)>| {
         let mut params = json!({"name": "send", "arguments": {"to": to, "text": "hello"}, "_meta": {
