@@ -157,7 +157,9 @@ mcp: {notes: {tools: {find: read}, on_change: record, restore_arguments: [{tool:
         }
         let text = "workflows: {one: {}, two: {}}
 gate: {rules: [own.cedar]}
-mcp: {notes: {workflows: [one], tools: {find: read, send: outbound_message, pay: money_movement, hook: key_or_account_admin}}}
+mcp:
+  shop: {kind: stripe, livemode: false, workflows: [two]}
+  notes: {workflows: [one], tools: {find: read, send: outbound_message, pay: money_movement, hook: key_or_account_admin}}
 ";
         let rule = "@id(\"pays\") permit (principal, action == Action::\"notes/pay\", resource);";
         fs::write(folder.path().join("own.cedar"), rule).unwrap();
@@ -170,9 +172,12 @@ mcp: {notes: {workflows: [one], tools: {find: read, send: outbound_message, pay:
             of_id.map(|finding| (finding.place.as_str(), finding.seen.as_str())).collect::<Vec<_>>()
         };
         let place = "mcp.notes, workflow one";
-        assert_eq!(seen("tools/open"), [(place, "pay (goes out), send (waits for people)")]);
         assert_eq!(seen("tools/unattended"), [(place, "pay")]);
         assert_eq!(seen("tools/no-rule"), [(place, "hook (key_or_account_admin)")]);
+        let [notes, shop] = seen("tools/open").try_into().unwrap();
+        assert_eq!(notes, (place, "pay (goes out), send (waits for people)"));
+        assert_eq!(shop.0, "mcp.shop, workflow two");
+        assert!(shop.1.contains("create_customer (goes out)") && shop.1.contains(" more"), "{}", shop.1);
         let token = "a".repeat(64);
         let text = format!(
             "gate: {{approvers: {{alice: {{token_sha256: {token}}}}}, stripe: {{keys: {{default: {{env: STRIPE_API_KEY}}}}}}}}"

@@ -55,7 +55,10 @@ impl Review<'_> {
                 match outcome(gate, operation, workflow) {
                     Outcome::Allow => {
                         open.push(format!("{tool} (goes out)"));
-                        unattended.push(tool.clone());
+                        // In test mode it is about nobody's money.
+                        if operation.livemode != Some(false) {
+                            unattended.push(tool.clone());
+                        }
                     }
                     Outcome::NeedsApproval { .. } => open.push(format!("{tool} (waits for people)")),
                     Outcome::Deny { because: Because::NothingPermits } => {
@@ -71,7 +74,8 @@ impl Review<'_> {
             if !unattended.is_empty() {
                 self.note("tools/unattended", place(), listed(&unattended));
             }
-            if !without_rule.is_empty() {
+            // Of Stripe's tools the configuration names none.
+            if !without_rule.is_empty() && matches!(server.kind, McpKind::Other(_)) {
                 self.note("tools/no-rule", place(), listed(&without_rule));
             }
         }
