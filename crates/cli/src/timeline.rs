@@ -140,12 +140,17 @@ struct Filter<'a> {
     key: Option<String>,
     /// RFC 3339 as records write it, or its beginning.
     since: Option<String>,
-    /// Ids of requests and approvals that belong to the object that is asked for.
+    /// Ids of requests, approvals and traces that belong to the object that is asked for.
     led: BTreeSet<String>,
 }
 
-/// What joins records of one call.
-const JOINS: [&str; 2] = ["request_id", "approval_id"];
+/// What joins records of one call, and of the chat that led to it.
+fn joins(record: &Value) -> impl Iterator<Item = &str> {
+    let ids = ["request_id", "approval_id"].into_iter().filter_map(|name| record[name].as_str());
+    // Version, trace, span, flags (W3C Trace Context, 3.2).
+    let trace = record["traceparent"].as_str().and_then(|text| text.split('-').nth(1));
+    ids.chain(trace)
+}
 
 impl<'a> Filter<'a> {
     fn new(args: &'a ShowArgs) -> Filter<'a> {
@@ -168,8 +173,7 @@ impl<'a> Filter<'a> {
                 // A line that is no record is told when records are shown.
                 let record: Value = serde_json::from_slice(line).unwrap_or_default();
                 if self.is_of(&record, object) {
-                    let ids = JOINS.iter().filter_map(|name| record[name].as_str());
-                    self.led.extend(ids.map(str::to_owned));
+                    self.led.extend(joins(&record).map(str::to_owned));
                 }
                 true
             });
@@ -185,7 +189,7 @@ impl<'a> Filter<'a> {
     fn is_of(&self, record: &Value, object: &str) -> bool {
         let objects = record["stripe_objects"].as_array();
         objects.is_some_and(|objects| objects.iter().any(|id| id == object))
-            || JOINS.iter().any(|name| record[name].as_str().is_some_and(|id| self.led.contains(id)))
+            || joins(record).any(|id| self.led.contains(id))
     }
 
     fn wants(&self, record: &Value) -> bool {

@@ -20,10 +20,13 @@ fn body(answer: &str) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
+/// The trace of everything that the agent does for one person.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 fn request(path: &str, key: &str, media: &str, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: {media}\r\nAuthorization: Bearer {}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+         Traceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\nContent-Length: {}\r\n\r\n{body}",
         key.trim_end(),
         body.len()
     )
@@ -91,6 +94,11 @@ fn from_a_chat_to_a_refund_to_its_evidence() {
     let seen = String::from_utf8(provider.seen()[0].body.clone()).unwrap();
     assert!(seen.contains("obl_email_") && !seen.contains("jenny"), "{seen}");
     let form = call_of(&body(&answer));
+    // Meanwhile somebody else writes, too.
+    let other = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}).to_string();
+    let other = request("/v1/chat/completions", &key, "application/json", &other);
+    let answer = serving.ask(&other.replace(TRACE, "0af7651916cd43dd8448eb211c80319c"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 
     // The call waits, under a handle; whoever asked cannot let it out; somebody else does.
     let refund = request("/stripe/v1/refunds", &key, "application/x-www-form-urlencoded", &form);
@@ -151,11 +159,15 @@ fn evidence(folder: &Path, refund: &str, handle: &str) {
     let kinds: Vec<&str> = shown.iter().filter_map(|line| line["kind"].as_str()).collect();
     let led = ["call", "approval_requested", "approval_decided", "call_outcome"];
     assert!(led.iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
+    // The chat of the same trace, and no other.
+    for chat in ["model_request", "model_answer"] {
+        assert_eq!(kinds.iter().filter(|kind| **kind == chat).count(), 1, "{kinds:?}");
+    }
+    let is_of_trace = |line: &Value| line["traceparent"].as_str().is_some_and(|text| text.contains(TRACE));
     assert!(
-        shown
-            .iter()
-            .filter(|line| line["kind"].is_string())
-            .all(|line| line["approval_id"] == handle || line["stripe_objects"].is_array())
+        shown.iter().filter(|line| line["kind"].is_string()).all(|line| is_of_trace(line)
+            || line["approval_id"] == handle
+            || line["stripe_objects"].is_array())
     );
     let events: Vec<&str> = shown.iter().filter_map(|line| line["event"]["type"].as_str()).collect();
     assert!(events.contains(&"refund.created") && events.contains(&"charge.refunded"), "{shown:?}");
