@@ -251,6 +251,9 @@ pub(crate) fn run(
         PushError::Redact(error) => error,
         PushError::Sink(never) => match never {},
     })?;
+    if mode == Mode::Mint {
+        tally.hash_keys(doc, scope);
+    }
     Ok(out)
 }
 

@@ -2,9 +2,10 @@
 
 use crate::escape::escape;
 use crate::links::Links;
-use obelus::{Category, Finding, Sink, token};
+use obelus::{Category, Finding, Format, Redactor, Sink, Transform, token};
 use obelus_vault::Scope;
 use std::convert::Infallible;
+use std::sync::LazyLock;
 
 /// The class of names of PINs, clear or as a block, in whatever rule file (PCI DSS 4.0.1, requirement 3.3.1.3).
 const PIN_CLASS: &str = "card-pin";
@@ -45,8 +46,8 @@ const KEYS_MAX: usize = 16;
 pub struct SeenKey {
     /// The rule that found it, such as `stripe-restricted-key`.
     pub rule: String,
-    /// A keyed hash of it (`Scope::fingerprint`), if it was asked what stands for it: nothing is known of values that
-    /// become labels.
+    /// A keyed hash of it (`Scope::fingerprint`); none where it is not known what stood there, as of a key of which a
+    /// label took the place in a text that came in pieces.
     pub fingerprint: Option<String>,
 }
 
@@ -124,6 +125,18 @@ impl Tally {
         }
     }
 
+    /// Gives keys their hashes that became something else than tokens, of which the engine tells no value: reads the JSON
+    /// that they stood in once more, for nothing else. They are rare.
+    pub(crate) fn hash_keys(&mut self, json: &[u8], scope: &Scope) {
+        if self.keys.iter().all(|key| key.fingerprint.is_some()) {
+            return;
+        }
+        let Some(redactor) = KEYS.as_ref() else { return };
+        let (mut sink, mut stream) = (KeyHashes { scope, tally: self }, redactor.stream());
+        // It has been read before; where it cannot be read so, the keys stay without.
+        stream.push(json, &mut sink).and_then(|()| stream.finish(&mut sink)).unwrap_or_default();
+    }
+
     /// Notes that so many bytes take the place of tokens.
     pub(crate) fn give(&mut self, bytes: usize) {
         self.given = self.given.saturating_add(bytes);
@@ -148,6 +161,37 @@ impl Tally {
         if let Some(counter) = counters.get_mut(category as usize) {
             *counter += 1;
         }
+    }
+}
+
+/// Finds keys, wherever they stand. Nothing if that cannot be compiled, which the tests rule out.
+static KEYS: LazyLock<Option<Redactor>> = LazyLock::new(|| {
+    let mut builder = Redactor::builder();
+    builder.format(Format::Json).transform(Transform::Token).only(&[Category::Secret]).build().ok()
+});
+
+/// Takes nothing but the hashes of keys.
+struct KeyHashes<'s> {
+    scope: &'s Scope,
+    tally: &'s mut Tally,
+}
+
+impl Sink for KeyHashes<'_> {
+    type Error = Infallible;
+
+    fn keep(&mut self, _: &[u8]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn put(&mut self, _: &[u8]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn surrogate(&mut self, rule: &str, category: Category, value: &[u8], _: &mut Vec<u8>) -> bool {
+        if is_key(rule, category) && !is_token(value) {
+            self.tally.see(rule, Some(self.scope.fingerprint(value)));
+        }
+        false
     }
 }
 

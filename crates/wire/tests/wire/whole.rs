@@ -1,7 +1,7 @@
 //! Bodies that come whole.
 
 use crate::support::{CARD, EMAIL, Rig, event, joined, text};
-use obelus::Category;
+use obelus::{Category, Transform};
 use obelus_wire::{Profile, Reason, Route, Wire};
 use serde_json::{Value, json};
 
@@ -214,4 +214,36 @@ fn an_answer_that_tokens_make_too_long_is_refused() {
     assert!(answer(1).unwrap().body.len() > 4_000_000);
     let refusal = answer(18).unwrap_err();
     assert!(refusal.message.contains("too long"), "{}", refusal.message);
+}
+
+/// Whatever takes the place of a key, its hash is that of the key.
+#[test]
+fn keys_have_the_same_hash_with_every_transform() {
+    let vault = obelus_vault::Vault::ephemeral().expect("a vault in memory");
+    let scope = vault.scope("tenant", "session");
+    let key = |kind: &str, rest: &str| format!("{kind}{rest}");
+    let (restricted, secret) =
+        (key("rk_live_", "51QuartzQuartzQuartzQuartz0"), key("sk_test_", "51MarbleMarbleMarbleMarble1"));
+    let nested = serde_json::json!({ "key": secret }).to_string();
+    let body = serde_json::json!({"model": "m", "messages": [
+        {"role": "user", "content": format!("mine is {restricted}, again {restricted}")},
+        {"role": "user", "content": nested}]});
+    let mut wanted = vec![
+        ("stripe-restricted-key".to_owned(), Some(scope.fingerprint(restricted.as_bytes()))),
+        ("stripe-secret-key".to_owned(), Some(scope.fingerprint(secret.as_bytes()))),
+    ];
+    wanted.sort();
+    for transform in [Transform::Token, Transform::Label, Transform::Remove, Transform::Mask] {
+        let mut profile = Profile::default();
+        profile.transform = transform;
+        let wire = Wire::new(&profile).expect("the profile compiles");
+        let redacted = wire.request(Route::ChatCompletions, body.to_string().as_bytes(), &scope);
+        let redacted = redacted.expect("it may leave");
+        let text = String::from_utf8(redacted.body).expect("it is text");
+        assert!(!text.contains("Quartz") && !text.contains("Marble"), "{transform:?} {text}");
+        let mut seen: Vec<_> =
+            redacted.keys.iter().map(|key| (key.rule.clone(), key.fingerprint.clone())).collect();
+        seen.sort();
+        assert_eq!(seen, wanted, "{transform:?}");
+    }
 }
