@@ -26,6 +26,25 @@ pub enum Kind {
     Other(Servers),
 }
 
+impl Kind {
+    /// What a call of a tool of the server `name` means. Some microseconds.
+    ///
+    /// # Errors
+    /// A tool that has no meaning here, or arguments that leave it open.
+    pub fn understand(&self, name: &str, tool: &str, arguments: &[u8]) -> Result<Operation, Denied> {
+        let call = |connection| ToolCall { tool, arguments, connection };
+        match self {
+            Kind::Stripe { livemode, account } => {
+                // The tests rule out that the catalogue is not as it should be.
+                let catalogue = Catalogue::shipped().or(Err(Denied::UnknownTool))?;
+                let connection = Connection { livemode: *livemode, account: account.as_deref() };
+                catalogue.tool_call(&call(connection))
+            }
+            Kind::Other(servers) => servers.tool_call(name, &call(Connection::default())),
+        }
+    }
+}
+
 /// What a server is made of.
 pub struct Settings {
     /// Its name in the configuration.
@@ -79,16 +98,7 @@ impl Server {
 
     /// What a call means.
     pub(crate) fn understand(&self, tool: &str, arguments: &[u8]) -> Result<Operation, Denied> {
-        let call = |connection| ToolCall { tool, arguments, connection };
-        match &self.kind {
-            Kind::Stripe { livemode, account } => {
-                // The tests rule out that the catalogue is not as it should be.
-                let catalogue = Catalogue::shipped().or(Err(Denied::UnknownTool))?;
-                let connection = Connection { livemode: *livemode, account: account.as_deref() };
-                catalogue.tool_call(&call(connection))
-            }
-            Kind::Other(servers) => servers.tool_call(&self.name, &call(Connection::default())),
-        }
+        self.kind.understand(&self.name, tool, arguments)
     }
 
     /// Whether a tool is not shown: it has no meaning here, or every call of it would be denied.

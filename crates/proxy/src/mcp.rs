@@ -308,7 +308,7 @@ fn stop_when_told(
 }
 
 /// Whose tools the server has, with what its key says of itself.
-fn kind(name: &str, described: &McpServer, by_key: Option<bool>) -> Kind {
+pub(crate) fn kind(name: &str, described: &McpServer, by_key: Option<bool>) -> Kind {
     match &described.kind {
         McpKind::Other(tools) => Kind::Other(tools_of(name, tools)),
         McpKind::Stripe { livemode, account, .. } => {

@@ -46,8 +46,8 @@ const KEYS_MAX: usize = 16;
 pub struct SeenKey {
     /// The rule that found it, such as `stripe-restricted-key`.
     pub rule: String,
-    /// A keyed hash of it (`Scope::fingerprint`); none where it is not known what stood there, as of a key of which a
-    /// label took the place in a text that came in pieces.
+    /// A keyed hash of it (`Scope::fingerprint`); none where that is not known, as in a line that is no JSON and in
+    /// which values become no tokens.
     pub fingerprint: Option<String>,
 }
 

@@ -2,8 +2,9 @@
 
 use super::Review;
 use crate::config::{McpKind, McpServer, Restore};
-use crate::gate::Gate;
-use obelus_gate::{Because, Caller, Connection, Operation, Outcome, Servers, Sums, ToolCall};
+use crate::gate::{Gate, unix_seconds};
+use crate::mcp::kind;
+use obelus_gate::{Amount, Because, Caller, Operation, Outcome, Sums};
 
 /// What names every place of a tool's arguments.
 const EVERYWHERE: [&str; 2] = ["", "/*"];
@@ -85,30 +86,22 @@ impl Review<'_> {
 /// The tools of a server that change something, with what a call without arguments means. Of a tool whose meaning depends
 /// on its arguments nothing can be said here.
 fn changes(gate: &Gate, name: &str, server: &McpServer) -> Vec<(String, Operation)> {
-    let (arguments, nothing) = (b"{}".as_slice(), Connection::default());
-    let understood: Vec<(String, Operation)> = match &server.kind {
-        McpKind::Other(classes) => {
-            let mut servers = Servers::default();
-            classes.iter().for_each(|(tool, class)| servers.add(name, tool, *class));
-            let call = |tool| servers.tool_call(name, &ToolCall { tool, arguments, connection: nothing });
-            classes.keys().filter_map(|tool| Some((tool.clone(), call(tool).ok()?))).collect()
-        }
-        McpKind::Stripe { livemode, account, .. } => {
-            let connection = Connection { livemode: *livemode, account: account.as_deref() };
-            let call = |tool| gate.catalogue.tool_call(&ToolCall { tool, arguments, connection });
-            let tools = gate.catalogue.tool_names();
-            tools.into_iter().filter_map(|tool| Some((tool.to_owned(), call(tool).ok()?))).collect()
-        }
+    let tools: Vec<&str> = match &server.kind {
+        McpKind::Other(classes) => classes.keys().map(String::as_str).collect(),
+        McpKind::Stripe { .. } => gate.catalogue.tool_names(),
     };
-    understood.into_iter().filter(|(_, operation)| !operation.is_read()).collect()
+    let kind = kind(name, server, None);
+    let understood = |tool: &str| kind.understand(name, tool, b"{}").ok();
+    let operations = tools.into_iter().filter_map(|tool| Some((tool.to_owned(), understood(tool)?)));
+    operations.filter(|(_, operation)| !operation.is_read()).collect()
 }
 
 /// What rules say of a call about no money, today's totals being empty.
 fn outcome(gate: &Gate, operation: &Operation, workflow: &str) -> Outcome {
     let mut operation = operation.clone();
-    operation.amount = obelus_gate::Amount::Minor(0);
+    operation.amount = Amount::Minor(0);
     let caller = Caller { key: NOBODY, workflow };
-    gate.rules.decide(&operation, &caller, &Sums::default(), crate::gate::unix_seconds()).outcome
+    gate.rules.decide(&operation, &caller, &Sums::default(), unix_seconds()).outcome
 }
 
 /// The first of them, and how many there are beside.
