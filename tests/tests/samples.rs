@@ -2,9 +2,14 @@
 //! The samples of the corpora hold what they were planted with, and the engine finds just that.
 
 use obelus::Redactor;
+use obelus_corpora::{Kind, generate};
 use obelus_tests::{folders, run};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+
+/// How much of each corpus the sample of the filter holds, and with which seed.
+const SAMPLED_BYTES: u64 = 4096;
+const SAMPLED_SEED: u64 = 77;
 
 /// The part of a sample's entry that matters here.
 #[derive(Debug, Deserialize)]
@@ -42,4 +47,16 @@ fn what_was_planted_is_found_and_nothing_else() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+/// The filter is laid out by what it counts in a sample.
+#[test]
+fn the_sample_of_the_filter_is_some_of_each_corpus() {
+    let file = folders::workspace().join("crates/detect/src/buckets/sample.txt");
+    let sample = std::fs::read(file).expect("the sample can be read");
+    let made = Kind::ALL.map(|kind| generate(kind, SAMPLED_BYTES, SAMPLED_SEED).0);
+    let some =
+        |text: &Vec<u8>| text.iter().copied().zip(0..SAMPLED_BYTES).map(|(byte, _)| byte).collect::<Vec<_>>();
+    let wanted: Vec<u8> = made.iter().flat_map(some).collect();
+    assert!(sample == wanted, "make it anew: for each kind `corpora KIND 4K 77 | head -c 4096`");
 }
