@@ -147,6 +147,9 @@ def personal(op):
     for said in op.get("pii_params", []):
         # A list that the facts cut short: any argument may be personal.
         paths.add("*" if said.startswith("…") else said.rsplit(":", 1)[0].replace("{}", ""))
+    if op["base"] == "files" and op["method"] == "POST":
+        # What people call their files, the gate's own word for what a part says.
+        paths.add("file.filename")
     return ["*"] if "*" in paths else sorted(paths)
 
 

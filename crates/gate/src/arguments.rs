@@ -5,9 +5,12 @@
 
 mod form;
 mod json;
+mod multipart;
 
 pub(crate) use form::{PairReader, read_form};
 pub(crate) use json::read_object;
+pub(crate) use multipart::read_parts;
+pub use multipart::{FileHead, Part, boundary, parts};
 
 use crate::denied::Denied;
 use std::collections::BTreeMap;

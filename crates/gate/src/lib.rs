@@ -66,7 +66,7 @@ pub use amount::{Amount, Currency};
 pub use approvals::{
     Approval, ApprovalError, Approvals, Asked, Call, Digest, Permit, Proposal, Recorded, SealKey, State, Vote,
 };
-pub use arguments::{Argument, Arguments};
+pub use arguments::{Argument, Arguments, FileHead, Part, boundary, parts};
 pub use catalogue::{Catalogue, CatalogueError, Entry};
 pub use class::RiskClass;
 pub use denied::Denied;

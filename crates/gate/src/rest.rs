@@ -1,10 +1,13 @@
 //! Calls of Stripe's REST interface.
 
-use crate::arguments::{Argument, Arguments, PairReader, is_segment, read_form, read_object};
+use crate::arguments::{Argument, Arguments, is_segment, read_form, read_object, read_parts};
 use crate::catalogue::{Catalogue, Entry};
 use crate::denied::Denied;
 use crate::operation::{Connection, Operation};
 use std::fmt;
+
+/// The argument that is a file, of operations that take one.
+const FILE: &str = "file";
 
 /// One HTTP request, as it came.
 #[derive(Clone, Copy)]
@@ -30,9 +33,8 @@ pub enum Body<'a> {
     Form(&'a [u8]),
     /// `application/json`.
     Json(&'a [u8]),
-    /// The fields of `multipart/form-data` that are no files, by name, taken apart by the caller. Only where files are
-    /// sent.
-    Fields(&'a [(String, String)]),
+    /// `multipart/form-data` and its boundary. Only where files are sent.
+    Parts(&'a [u8], &'a str),
 }
 
 impl fmt::Debug for RestCall<'_> {
@@ -100,15 +102,16 @@ fn read_body(call: &RestCall<'_>, entry: &Entry) -> Result<Arguments, Denied> {
     match call.body {
         Body::Empty | Body::Form([]) | Body::Json([]) => Ok(Arguments::default()),
         _ if call.method == "GET" => Err(Denied::Unreadable("body", "a request that reads has none")),
-        Body::Form(form) if !is_v2 => read_form(form, "body"),
-        Body::Json(json) if is_v2 && is_write => read_object(json, "body"),
-        Body::Fields(fields) if takes_files && is_write => {
-            let mut reader = PairReader::new("body");
-            for (name, value) in fields {
-                reader.add(name, value.clone())?;
+        Body::Form(form) if !is_v2 => {
+            let arguments = read_form(form, "body")?;
+            // What is said of a file must be true of one that is sent.
+            match takes_files && is_write && arguments.named(FILE).is_some() {
+                true => Err(Denied::Unreadable("body", "a file, which is sent as multipart/form-data")),
+                false => Ok(arguments),
             }
-            reader.finish()
         }
+        Body::Json(json) if is_v2 && is_write => read_object(json, "body"),
+        Body::Parts(body, boundary) if takes_files && is_write => read_parts(body, boundary, FILE),
         _ => Err(Denied::Unreadable(
             "body",
             "paths under /v1 take forms, those under /v2 JSON, and /v1/files parts",

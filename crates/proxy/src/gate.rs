@@ -29,11 +29,13 @@ use session::Sessions;
 
 use crate::config::{Config, ConfigError, Env, GateConfig, Stripe};
 use crate::policy::{authorities, one_line, secret, wire_profile};
+use crate::refused::{Refused, Why};
 use crate::stores::{StartError, make_folder};
 use crate::upstream::Client;
 use hyper::header::HeaderValue;
+use hyper::http::uri::{Authority, Scheme};
 use obelus_audit::Word;
-use obelus_gate::{Approvals, Catalogue, PolicyFile, SealKey, SqliteTotals, Subjects};
+use obelus_gate::{Approvals, Catalogue, Entry, PolicyFile, SealKey, SqliteTotals, Subjects};
 use obelus_vault::VaultKey;
 use obelus_wire::Documents;
 use std::collections::HashMap;
@@ -156,6 +158,24 @@ impl Gate {
 impl Access {
     pub(crate) fn credential(&self) -> HeaderValue {
         self.credential.clone()
+    }
+
+    /// The host that serves an operation, if calls to it are made.
+    fn origin(&self, entry: Option<&Entry>) -> Result<&(Scheme, Authority), Refused> {
+        let refuse = |message: &'static str| Err(Refused::new(403, Why::Denied, message));
+        match entry.and_then(|entry| Some((entry.base.as_deref()?, entry.method.as_str()))) {
+            None => Ok(&self.stripe.api),
+            Some(("files", "POST")) => match &self.stripe.files {
+                Some(files) => Ok(files),
+                None => refuse("denied: no host is known that takes files: name it in gate.stripe.files_url"),
+            },
+            Some(("files", _)) => {
+                refuse("denied: its answer is a document, which cannot be read: look at it in the dashboard")
+            }
+            Some(_) => refuse(
+                "denied: another host than that of the interface serves this operation, and it is not reached",
+            ),
+        }
     }
 }
 

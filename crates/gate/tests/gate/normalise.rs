@@ -81,13 +81,24 @@ fn a_refund_has_currency_and_customer_of_its_payment_whatever_it_says() {
 
 #[test]
 fn parts_are_read_only_where_files_are_sent() {
-    let fields = [("purpose".to_owned(), "dispute_evidence".to_owned())];
-    let send = |path| {
-        let body = Body::Fields(&fields);
+    let file = "Content-Disposition: form-data; name=\"file\"; filename=\"r.pdf\"";
+    let purpose = "Content-Disposition: form-data; name=\"purpose\"";
+    let parts = format!("--b\r\n{file}\r\n\r\n%PDF\r\n--b\r\n{purpose}\r\n\r\ndispute_evidence\r\n--b--\r\n");
+    let send = |path, body| {
         catalogue().rest(&RestCall { method: "POST", path, query: None, body, connection: TEST })
     };
-    assert_eq!(send("/v1/files").expect("an operation").arguments.text("purpose"), Some("dispute_evidence"));
-    assert!(matches!(send("/v1/refunds"), Err(Denied::Unreadable("body", _))));
+    let operation = send("/v1/files", Body::Parts(parts.as_bytes(), "b")).expect("an operation");
+    assert_eq!(operation.operation, "PostFiles");
+    assert_eq!(operation.arguments.text("purpose"), Some("dispute_evidence"));
+    assert_eq!(operation.arguments.at("file.size").len(), 1);
+    for path in ["/v1/refunds", "/v2/core/accounts"] {
+        let got = send(path, Body::Parts(parts.as_bytes(), "b"));
+        assert!(matches!(got, Err(Denied::Unreadable("body", _))), "{path}");
+    }
+    // A form cannot say that it holds a file.
+    let form = Body::Form(b"purpose=dispute_evidence&file[sha256]=00");
+    assert!(matches!(send("/v1/files", form), Err(Denied::Unreadable("body", _))));
+    assert!(send("/v1/files", Body::Form(b"purpose=dispute_evidence")).is_ok());
 }
 
 #[test]

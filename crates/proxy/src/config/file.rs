@@ -348,6 +348,9 @@ pub(crate) struct StripeSection {
     pub(crate) listen: Option<SocketAddr>,
     /// Scheme and host of the interface. `http` is for loopback addresses only. Default `https://api.stripe.com`.
     pub(crate) url: Option<String>,
+    /// Scheme and host to which files are sent (`POST /v1/files`). Default `https://files.stripe.com`; none where `url`
+    /// says another host, and then files are refused.
+    pub(crate) files_url: Option<String>,
     /// A file of certificates (PEM): only authorities among them may vouch for the interface.
     pub(crate) ca_file: Option<PathBuf>,
     /// The only account that calls may name. Default: any that the key reaches.

@@ -15,6 +15,10 @@ const APPROVAL_SECONDS: std::ops::RangeInclusive<u64> = 10..=86_400;
 /// Bounds of how long bytes of calls and answers are kept.
 const RETENTION_HOURS: std::ops::RangeInclusive<u64> = 24..=24 * 90;
 
+/// The hosts of Stripe's interface, as its documentation has them.
+const API: &str = "https://api.stripe.com";
+const FILES: &str = "https://files.stripe.com";
+
 /// Which calls may go out, and who decides about those that wait.
 #[derive(Clone, Debug)]
 pub struct GateConfig {
@@ -58,6 +62,8 @@ pub struct Stripe {
     pub listen: Option<SocketAddr>,
     /// Scheme and host of the interface.
     pub api: (Scheme, Authority),
+    /// Scheme and host of the one that takes files, if that is known.
+    pub files: Option<(Scheme, Authority)>,
     /// The authorities that may vouch for it, if not those that browsers trust.
     pub ca_file: Option<PathBuf>,
     /// The only account that calls may name.
@@ -149,9 +155,12 @@ fn approvers(sections: BTreeMap<String, ApproverSection>) -> Result<BTreeMap<Str
 
 fn stripe(section: StripeSection, folder: &Path, workflows: &BTreeSet<&str>) -> Result<Stripe, ConfigError> {
     let at = |key: &str, what: &str| ConfigError::at(&format!("gate.stripe.{key}"), what);
-    let url = section.url.as_deref().unwrap_or("https://api.stripe.com");
-    let api = origin(url).map_err(|message| at("url", message))?;
-    if section.ca_file.is_some() && api.0 != Scheme::HTTPS {
+    let api = origin(section.url.as_deref().unwrap_or(API)).map_err(|message| at("url", message))?;
+    // Whoever names another host for the interface has said nothing of where files go.
+    let files_url = section.files_url.as_deref().or(section.url.is_none().then_some(FILES));
+    let files = files_url.map(origin).transpose().map_err(|message| at("files_url", message))?;
+    let is_https = |origin: &(Scheme, Authority)| origin.0 == Scheme::HTTPS;
+    if section.ca_file.is_some() && !is_https(&api) && !files.as_ref().is_some_and(is_https) {
         return Err(at("ca_file", "only https:// has certificates"));
     }
     if section.keys.is_empty() {
@@ -180,6 +189,7 @@ fn stripe(section: StripeSection, folder: &Path, workflows: &BTreeSet<&str>) -> 
     Ok(Stripe {
         listen: section.listen,
         api,
+        files,
         ca_file: section.ca_file.map(|path| folder.join(path)),
         account: section.account,
         lookups: section.lookups.unwrap_or(true),

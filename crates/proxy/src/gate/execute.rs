@@ -147,7 +147,8 @@ impl Job {
             return Ok(None);
         }
         let (stores, subject) = (Arc::clone(&self.stores), self.subject());
-        let (request_id, payload) = (self.exchange.request_id.clone(), self.incoming.to_payload());
+        let (request_id, payload) =
+            (self.exchange.request_id.clone(), self.incoming.to_record(&self.operation));
         let sealed = work(usize::MAX, move || subjects::sealed(&stores, &subject, &request_id, &payload));
         sealed.await.map_err(Refused::from)?.map_err(|error| {
             tracing::error!(%error, "gate.subjects");
@@ -229,11 +230,16 @@ impl Job {
         }
         let media = match incoming.media {
             Media::Empty => None,
-            Media::Form => Some("application/x-www-form-urlencoded"),
-            Media::Json => Some("application/json"),
+            Media::Form => Some(HeaderValue::from_static("application/x-www-form-urlencoded")),
+            Media::Json => Some(HeaderValue::from_static("application/json")),
+            Media::Parts => {
+                let boundary = incoming.boundary().ok_or_else(malformed)?;
+                let media = format!("multipart/form-data; boundary=\"{boundary}\"");
+                Some(HeaderValue::from_str(&media).map_err(|_invalid| malformed())?)
+            }
         };
         if let Some(media) = media {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+            headers.insert(CONTENT_TYPE, media);
         }
         if let Some(key) = idempotency_key.filter(|_| !self.operation.is_read()) {
             let value = HeaderValue::from_str(key).map_err(|_invalid| malformed())?;
@@ -252,7 +258,11 @@ impl Job {
 
     /// Sends it and reads what comes back.
     async fn send(&mut self, outgoing: Outgoing) -> Ended {
-        let (scheme, authority) = &self.access.stripe.api;
+        let entry = self.gate.catalogue.entry(&self.operation.operation);
+        let (scheme, authority) = match self.access.origin(entry) {
+            Ok(origin) => origin,
+            Err(refused) => return Ended::Unsent(refused),
+        };
         let response = match self.access.client.request((scheme, authority), outgoing).await {
             Ok(response) => response,
             Err(Unanswered { refused, has_left: false }) => return Ended::Unsent(refused),

@@ -28,7 +28,7 @@ use hyper::{Request, Response};
 use obelus_audit::{
     Actor, Arguments, Call as CallRecord, Decision, ExposedKey, Kind, Outcome, Place, Record, Word,
 };
-use obelus_gate::{Approval, Connection, Operation, State};
+use obelus_gate::{Approval, Connection, Operation, State, boundary};
 use obelus_vault::{Holder, Scope};
 use serde_json::Value;
 use std::sync::Arc;
@@ -354,14 +354,18 @@ async fn read_body(
     if body.is_empty() {
         return Ok((Media::Empty, body));
     }
-    let media = headers::single(&head.headers, &CONTENT_TYPE)?.and_then(media_type);
-    match media.as_deref() {
+    let content_type = headers::single(&head.headers, &CONTENT_TYPE)?;
+    if content_type.and_then(|value| value.to_str().ok()).is_some_and(|text| boundary(text).is_some()) {
+        return Ok((Media::Parts, body));
+    }
+    match content_type.and_then(media_type).as_deref() {
         Some("application/x-www-form-urlencoded") => Ok((Media::Form, body)),
         Some("application/json") => Ok((Media::Json, body)),
         _ => Err(Refused::new(
             415,
             Why::Unsupported,
-            "the body must be application/x-www-form-urlencoded, or application/json under /v2, in UTF-8",
+            "the body must be application/x-www-form-urlencoded, application/json under /v2, or \
+             multipart/form-data with its boundary at /v1/files, in UTF-8",
         )),
     }
 }
@@ -383,11 +387,7 @@ fn understand(
     let account = account.or(pinned);
     let connection = Connection { livemode: Some(access.livemode), account: account.as_deref() };
     let operation = incoming.operation(gate.catalogue, connection).map_err(denied)?;
-    if gate.catalogue.entry(&operation.operation).is_some_and(|entry| entry.base.is_some()) {
-        let message =
-            "denied: another host than that of the interface serves this operation, and it is not reached";
-        return Err(Refused::new(403, Why::Denied, message));
-    }
+    access.origin(gate.catalogue.entry(&operation.operation))?;
     let nothing = Vec::new();
     let allowed = access.stripe.restore.get(&operation.operation).unwrap_or(&nothing);
     incoming.restore(allowed, scope)?;

@@ -5,7 +5,7 @@ use crate::refused::{Refused, Why};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use obelus::token;
-use obelus_gate::{Body, Catalogue, Connection, Denied, Operation, RestCall};
+use obelus_gate::{Body, Catalogue, Connection, Denied, Operation, RestCall, boundary, parts};
 use obelus_vault::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ pub(super) enum Media {
     Empty,
     Form,
     Json,
+    Parts,
 }
 
 impl fmt::Debug for Incoming {
@@ -46,8 +47,12 @@ impl fmt::Debug for Incoming {
 impl Incoming {
     /// The bytes that an approval keeps.
     pub(super) fn to_payload(&self) -> Vec<u8> {
-        let head = serde_json::to_vec(self).unwrap_or_default();
-        [head.as_slice(), b"\n", &self.body].concat()
+        [self.head().as_slice(), b"\n", &self.body].concat()
+    }
+
+    /// All but the body, on one line.
+    fn head(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
     }
 
     /// What an approval kept.
@@ -82,9 +87,26 @@ impl Incoming {
                 Media::Empty => Body::Empty,
                 Media::Form => Body::Form(&self.body),
                 Media::Json => Body::Json(&self.body),
+                Media::Parts => Body::Parts(&self.body, self.boundary().unwrap_or_default()),
             },
             connection,
         })
+    }
+
+    /// What stands between the parts of a body in parts.
+    pub(super) fn boundary(&self) -> Option<&str> {
+        self.content_type.as_deref().and_then(boundary)
+    }
+
+    /// The bytes that a record may hold, sealed: of a file what can be said of it, never its content.
+    pub(super) fn to_record(&self, operation: &Operation) -> Vec<u8> {
+        match self.media {
+            Media::Parts => {
+                let said = operation.arguments.to_json().to_string().into_bytes();
+                [self.head().as_slice(), b"\n", &said].concat()
+            }
+            _ => self.to_payload(),
+        }
     }
 
     /// Its arguments as they were written, as one JSON object: of a form all texts, of JSON the JSON itself.
@@ -134,8 +156,43 @@ impl Incoming {
                     self.body = value.to_string().into_bytes();
                 }
             }
+            Media::Parts => {
+                if let Some(body) = self.restored_parts(allowed, scope)? {
+                    self.body = body;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// The body with the tokens of its fields opened; nothing if it holds none. Everything else stays byte for byte.
+    fn restored_parts(&self, allowed: &[String], scope: &Scope) -> Result<Option<Vec<u8>>, Refused> {
+        let parts = parts(&self.body, self.boundary().unwrap_or_default()).or(Err(malformed()))?;
+        let (mut body, mut done) = (Vec::with_capacity(self.body.len()), 0);
+        for part in parts {
+            let content = self.body.get(part.content.clone()).unwrap_or_default();
+            let filename = part.file.map_or("", |file| file.filename);
+            if [part.name, filename].iter().any(|text| token::find(text.as_bytes()).is_some()) {
+                return Err(refused_token());
+            }
+            if part.file.is_some() {
+                // Nothing is put into a file: what it holds is its digest, by which people decide.
+                if token::find(content).is_some() {
+                    return Err(refused_token());
+                }
+                continue;
+            }
+            let text = std::str::from_utf8(content).or(Err(malformed()))?;
+            let Some(value) = restored(text, &path(part.name), allowed, scope)? else { continue };
+            body.extend_from_slice(self.body.get(done..part.content.start).unwrap_or_default());
+            body.extend_from_slice(value.as_bytes());
+            done = part.content.end;
+        }
+        if done == 0 {
+            return Ok(None);
+        }
+        body.extend_from_slice(self.body.get(done..).unwrap_or_default());
+        Ok(Some(body))
     }
 }
 

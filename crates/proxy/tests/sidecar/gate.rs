@@ -102,7 +102,7 @@ fn read(reply: &Reply) -> Value {
 }
 
 /// Asks where people decide.
-async fn desk(sidecar: &Sidecar, token: &str, method: &str, path: &str, body: &str) -> Reply {
+pub(crate) async fn desk(sidecar: &Sidecar, token: &str, method: &str, path: &str, body: &str) -> Reply {
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{body}",
         sidecar.admin,
@@ -580,7 +580,7 @@ async fn people_decide_in_a_browser_and_no_other_page_does() {
 }
 
 /// What the record of an intent holds sealed, as the admin listener is asked about it.
-async fn sealed(sidecar: &Sidecar, operation: &str) -> Value {
+pub(crate) async fn sealed(sidecar: &Sidecar, operation: &str) -> Value {
     let is_it = |record: &Value| record["operation"] == operation && record["sealed"].is_object();
     let record = sidecar.record(is_it).await;
     assert_eq!((&record["kind"], &record["decision"]), (&"call".into(), &"allow".into()));

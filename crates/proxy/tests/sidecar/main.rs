@@ -6,6 +6,7 @@ mod bodies;
 mod collector;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod commands;
+mod files;
 mod framing;
 mod gate;
 mod heads;
