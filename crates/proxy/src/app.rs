@@ -317,6 +317,7 @@ fn check_fixed(now: &Config, next: &Config) -> Result<(), ConfigError> {
         ("admin", now.admin == next.admin),
         ("state", now.state == next.state),
         ("vault_key", now.vault_keys == next.vault_keys),
+        ("tokens", now.tokens == next.tokens),
         ("limits.memory_bytes", now.limits.memory_bytes == next.limits.memory_bytes),
         ("limits.connections", now.limits.connections == next.limits.connections),
         ("audit", now.audit == next.audit),

@@ -14,6 +14,7 @@ pub use parts::{
 pub use webhook::Webhook;
 
 use file::{Durable, File, TimeoutsSection};
+use obelus_vault::TokenForm;
 use obelus_wire::Provider;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -26,7 +27,8 @@ use std::time::Duration;
 /// The name of the profile and of the workflow that exist if the file names none.
 pub const DEFAULT: &str = "default";
 
-/// Everything that can be configured, checked. Holds names of places where secrets are, never a secret.
+/// Everything that can be configured, checked. Holds names of places where secrets are; of secrets the keys of hashes alone,
+/// which `Debug` does not show.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where clients connect.
@@ -37,6 +39,8 @@ pub struct Config {
     pub state: PathBuf,
     /// The keys of the vault, the newest first.
     pub vault_keys: Vec<VaultKeySource>,
+    /// Which tokens the vault makes.
+    pub tokens: TokenForm,
     /// The file of records, and what lies beside it.
     pub audit: obelus_audit::Settings,
     /// Where records are sent as well.
@@ -143,7 +147,7 @@ fn check(mut file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Conf
     let vault_keys =
         parts::vault_keys(file.vault_key, folder, || state_folder().map(|folder| folder.join("vault.key")))?;
     let upstreams = parts::upstreams(file.upstreams, folder)?;
-    let profiles = parts::profiles(file.profiles, folder);
+    let profiles = parts::profiles(file.profiles, folder, env)?;
     let workflows = parts::workflows(file.workflows, &upstreams, &profiles)?;
     let mcp = mcp::servers(file.mcp, folder, &workflows, |name| place(None, name))?;
     let limits = parts::limits(&file.limits)?;
@@ -163,6 +167,7 @@ fn check(mut file: File, text: &str, folder: &Path, env: Env<'_>) -> Result<Conf
         admin,
         state: place(file.state, "state.db")?,
         vault_keys,
+        tokens: parts::tokens(file.tokens),
         audit,
         otlp,
         durable_decisions,

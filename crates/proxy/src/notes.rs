@@ -3,6 +3,7 @@
 use crate::config::{Limits, Source, Timeouts};
 use crate::core::Core;
 use crate::mcp;
+use obelus_vault::TokenForm;
 use std::path::Path;
 
 /// Limits, times, and what is missing with what to do about it.
@@ -28,6 +29,13 @@ pub(crate) fn notes(core: &Core, config_path: Option<&Path>) -> Vec<String> {
         limits(&config.limits),
         timeouts(&config.timeouts),
     ];
+    if config.tokens == TokenForm::Sealed {
+        let ids: Vec<&str> = config.vault_keys.iter().map(|key| key.id.as_str()).collect();
+        notes.push(format!(
+            "tokens hold their values, sealed: made under the first of the keys {}",
+            ids.join(", ")
+        ));
+    }
     if let Some(otlp) = &config.otlp {
         notes.push(format!("records are sent to {}://{}{}", otlp.api.0, otlp.api.1, otlp.path));
     }

@@ -210,6 +210,7 @@ pub(crate) fn wire_profile(profile: &Profile) -> Result<obelus_wire::Profile, Co
     wire.names = profile.strictness;
     wire.level = profile.level;
     wire.transform = profile.transform;
+    wire.hash_key = profile.hash_key.as_ref().map(|(_, key)| key.clone());
     wire.media = match profile.media {
         MediaPolicy::Block => obelus_wire::Media::Block,
         MediaPolicy::Mark => obelus_wire::Media::Mark,

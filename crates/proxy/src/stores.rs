@@ -72,7 +72,8 @@ pub fn virtual_keys(config: &Config) -> Result<VirtualKeys, StartError> {
 pub(crate) fn open(config: &Config, env: Env<'_>) -> Result<(VirtualKeys, Vault), StartError> {
     let store = store(config)?;
     let keys = keyring(&config.vault_keys, env)?;
-    let vault = Vault::new(keys, Some(Arc::clone(&store)), Settings::default()).map_err(StartError::Vault)?;
+    let settings = Settings { form: config.tokens, ..Settings::default() };
+    let vault = Vault::new(keys, Some(Arc::clone(&store)), settings).map_err(StartError::Vault)?;
     Ok((VirtualKeys::new(store), vault))
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Use {
     Seal,
     SealNonce,
     Fingerprint,
+    KeyName,
+    SealToken,
     Other,
 }
 
@@ -49,6 +51,8 @@ impl Use {
             Use::Seal => b"obelus vault 1 seal",
             Use::SealNonce => b"obelus vault 1 seal nonce",
             Use::Fingerprint => b"obelus vault 1 fingerprint",
+            Use::KeyName => b"obelus vault 1 key name",
+            Use::SealToken => b"obelus vault 1 sealed token",
             Use::Other => b"obelus vault 1 other",
         }
     }

@@ -29,6 +29,11 @@
 //! scope and token as associated data. Who has the file and not the vault's key learns how many values there are, how
 //! long, and when they were made. Of virtual keys there is a hash of the secret, workflow, tenant and times.
 //!
+//! # Sealed tokens
+//! With [`TokenForm::Sealed`] a token holds the value itself, under AES-SIV (RFC 5297) with scope and category as associated
+//! data: another vault with the same key opens it in a scope of the same names. Nothing of it is kept, so nothing can
+//! be erased or expire. Values of more than 88 bytes get a short token.
+//!
 //! # Limits
 //! Values of up to 1,024 bytes. [`Settings`] bounds what is at hand; with a store, the rest is there, without one no
 //! more tokens are made. No token is made that the vault could not promise to keep: while its store fails or does not
@@ -60,5 +65,5 @@ pub use guard::VALUE_BYTES_MAX;
 pub use key::{KEYS_MAX, KeyError, Keyring, VaultKey};
 pub use scope::Scope;
 pub use store::{KeyRow, MemoryStore, SealedValue, SqliteStore, Store, StoreError, TokenRow};
-pub use vault::{Clock, Counts, Health, Settings, Vault, VaultError};
+pub use vault::{Clock, Counts, Health, Settings, TokenForm, Vault, VaultError};
 pub use virtual_keys::{Holder, KeyChangeError, KeyFault, KeyRequest, ListedKey, NAME_LEN_MAX, VirtualKeys};

@@ -3,8 +3,8 @@
 use crate::derive::{Use, derive_short};
 use crate::guard::{VALUE_BYTES_MAX, may_return};
 use crate::memory::{Memory, Value};
-use crate::scope_key::{ScopeKey, TokenName};
-use crate::vault::Shared;
+use crate::scope_key::{ScopeKey, SealedToken, Token, TokenName};
+use crate::vault::{Shared, TokenForm};
 use crate::writer::Writing;
 use obelus::{Category, token};
 use std::fmt;
@@ -81,7 +81,8 @@ impl Scope {
     ///
     /// There is none for what must never be turned back (verification codes, PINs, track data), for a value that is
     /// empty or longer than 1,024 bytes, and for any value while the vault cannot promise to keep it: its store
-    /// fails or does not keep up, or there is no store and no room.
+    /// fails or does not keep up, or there is no store and no room. A sealed token keeps itself, so there is one
+    /// whatever the store does; it holds at most 88 bytes, and a longer value gets a short one.
     ///
     /// Costs a few hashes and an entry in memory. Waits for nothing, unless the value holds tokens that are not at
     /// hand: then as long as [`Scope::open`], for each of them.
@@ -107,8 +108,7 @@ impl Scope {
     /// the store answers again. A scope may cause 1,024 look-ups that find nothing, and 256 more each second; beyond
     /// that, tokens that are not at hand count as unknown.
     pub fn open(&self, token: &[u8], out: &mut Vec<u8>) -> bool {
-        let known = TokenName::parse(token).map_or(Known::Nothing, |name| self.look_up(&name));
-        let Known::Value(value) = known else {
+        let Known::Value(value) = self.known(token) else {
             self.vault.counts.note_open(false);
             return false;
         };
@@ -119,22 +119,42 @@ impl Scope {
 
     /// Whether [`Scope::open`] would succeed.
     pub fn is_minted(&self, token: &[u8]) -> bool {
-        TokenName::parse(token).is_some_and(|name| matches!(self.look_up(&name), Known::Value(_)))
+        matches!(self.known(token), Known::Value(_))
+    }
+
+    /// What is known of a text that may be a token.
+    fn known(&self, token: &[u8]) -> Known {
+        match Token::parse(token) {
+            Some(Token::Short(name)) => self.look_up(&name),
+            Some(Token::Sealed(token)) => self.unseal(&token),
+            None => Known::Nothing,
+        }
+    }
+
+    /// What a token holds, if any key of this scope has sealed it.
+    fn unseal(&self, token: &SealedToken) -> Known {
+        let value = self.state.keys().find_map(|key| key.unseal_token(token));
+        value.map_or(Known::Nothing, |value| Known::Value(Arc::new(value)))
     }
 
     fn mint_or_not(&self, category: Category, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
         if category == Category::CardCvc || value.len() > VALUE_BYTES_MAX {
             return None;
         }
-        if let Some(name) = TokenName::parse(value)
-            && matches!(self.look_up(&name), Known::Value(_))
-        {
+        if self.is_minted(value) {
             out.extend_from_slice(value);
             return Some(());
         }
         let with_values = self.with_values(value)?;
         let text = with_values.as_deref().map_or(value, Vec::as_slice);
-        if may_return(category, text) { self.mint_plain(category, text, out) } else { None }
+        if !may_return(category, text) {
+            return None;
+        }
+        if self.vault.form() == TokenForm::Sealed && text.len() <= token::SEALED_VALUE_BYTES_MAX {
+            let sealed = self.state.newest.seal_token(category, text)?;
+            return sealed.render(out).then_some(());
+        }
+        self.mint_plain(category, text, out)
     }
 
     /// The text with the values behind its tokens in their place, if there are any. Nothing at all if it is too long
@@ -145,8 +165,7 @@ impl Scope {
         let (mut copied, mut at) = (0, 0);
         while let Some((begin, len)) = text.get(at..).and_then(token::find) {
             at += begin;
-            let (name, _) = text.get(at..).and_then(TokenName::begins)?;
-            match self.look_up(&name) {
+            match self.known(text.get(at..at + len)?) {
                 Known::Unclear => return None,
                 Known::Nothing => {}
                 Known::Value(value) => {

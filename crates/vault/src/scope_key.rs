@@ -4,8 +4,9 @@ use crate::derive::{RowId, Secret, Use, derive, derive_short, token_body};
 use crate::key::VaultKey;
 use aes_gcm_siv::aead::{AeadInPlace, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
+use aes_siv::siv::Aes256Siv;
 use obelus::Category;
-use obelus::token::BODY_BYTES;
+use obelus::token::{BODY_BYTES, Body};
 use zeroize::Zeroizing;
 
 const NONCE_BYTES: usize = 12;
@@ -17,6 +18,26 @@ pub(crate) struct TokenName {
     pub(crate) body: [u8; BODY_BYTES],
 }
 
+/// What a token says.
+#[derive(Clone)]
+pub(crate) enum Token {
+    /// It stands for a value that is kept.
+    Short(TokenName),
+    /// It holds the value.
+    Sealed(SealedToken),
+}
+
+/// A token that holds its value.
+#[derive(Clone)]
+pub(crate) struct SealedToken {
+    category: Category,
+    /// The name of the key, and the value, sealed.
+    body: Vec<u8>,
+}
+
+/// Bytes of the name of a key in a token: it spares trying the others, and proves nothing.
+const KEY_NAME_BYTES: usize = 2;
+
 /// The key of a scope and the names of its rows.
 pub(crate) struct ScopeKey {
     secret: Secret,
@@ -24,25 +45,29 @@ pub(crate) struct ScopeKey {
     pub(crate) row: RowId,
     /// The tenant in a store.
     pub(crate) tenant: RowId,
+    /// The vault's key in a token.
+    key_name: [u8; KEY_NAME_BYTES],
+}
+
+impl Token {
+    /// What `token` says, if it is a token and nothing else.
+    pub(crate) fn parse(token: &[u8]) -> Option<Token> {
+        let (category, body) = obelus::token::body(token)?;
+        Some(match body {
+            Body::Short(body) => Token::Short(TokenName { category, body }),
+            Body::Sealed(body) => Token::Sealed(SealedToken { category, body }),
+        })
+    }
+}
+
+impl SealedToken {
+    /// Appends the token and says whether there is one.
+    pub(crate) fn render(&self, out: &mut Vec<u8>) -> bool {
+        obelus::token::render_sealed(self.category, &self.body, out)
+    }
 }
 
 impl TokenName {
-    /// What `token` says, if it is a token and nothing else.
-    pub(crate) fn parse(token: &[u8]) -> Option<TokenName> {
-        TokenName::begins(token).filter(|(_, len)| *len == token.len()).map(|(name, _)| name)
-    }
-
-    /// What the token says with which `text` begins, and how long it is.
-    pub(crate) fn begins(text: &[u8]) -> Option<(TokenName, usize)> {
-        let (category, len) = obelus::token::parse(text)?;
-        let letters = text.get(len - 2 * BODY_BYTES..len)?;
-        let mut body = [0; BODY_BYTES];
-        for (byte, pair) in body.iter_mut().zip(letters.chunks_exact(2)) {
-            *byte = pair.iter().fold(0, |byte, letter| byte << 4 | letter.wrapping_sub(b'a'));
-        }
-        Some((TokenName { category, body }, len))
-    }
-
     pub(crate) fn render(&self, out: &mut Vec<u8>) {
         obelus::token::render(self.category, self.body, out);
     }
@@ -58,7 +83,8 @@ impl ScopeKey {
         let pieces = [key.id(), tenant, session].map(str::as_bytes);
         let secret = derive(key.secret(), Use::Scope, &pieces);
         let row = derive_short(&secret, Use::ScopeRow, &[]);
-        ScopeKey { secret, row, tenant: tenant_row(key, tenant) }
+        let key_name = derive_short(key.secret(), Use::KeyName, &[key.id().as_bytes()]);
+        ScopeKey { secret, row, tenant: tenant_row(key, tenant), key_name }
     }
 
     pub(crate) fn name(&self, category: Category, value: &[u8]) -> TokenName {
@@ -89,6 +115,32 @@ impl ScopeKey {
         Some(value)
     }
 
+    /// The token that holds a value. Nothing if it cannot be sealed, which no value is long enough for.
+    ///
+    /// AES-SIV (RFC 5297) without a nonce: the same value in this scope is the same token, and what is not a token of this
+    /// scope, category and key does not open.
+    pub(crate) fn seal_token(&self, category: Category, value: &[u8]) -> Option<SealedToken> {
+        let sealed = self.token_cipher().encrypt([self.row.as_slice(), category.as_str().as_bytes()], value);
+        Some(SealedToken { category, body: [self.key_name.as_slice(), &sealed.ok()?].concat() })
+    }
+
+    /// The value in a token of this scope and key.
+    pub(crate) fn unseal_token(&self, token: &SealedToken) -> Option<Zeroizing<Vec<u8>>> {
+        let sealed = token.body.strip_prefix(&self.key_name)?;
+        let headers = [self.row.as_slice(), token.category.as_str().as_bytes()];
+        self.token_cipher().decrypt(headers, sealed).ok().map(Zeroizing::new)
+    }
+
+    /// Two keys of 32 bytes: one for the synthetic vector, one for the text.
+    fn token_cipher(&self) -> Aes256Siv {
+        let mut key = Zeroizing::new([0; 64]);
+        for (half, number) in key.chunks_exact_mut(32).zip([b"1", b"2"]) {
+            half.copy_from_slice(derive(&self.secret, Use::SealToken, &[number]).as_slice());
+        }
+        let key: &[u8; 64] = &key;
+        Aes256Siv::new(key.into())
+    }
+
     fn cipher(&self, name: &TokenName) -> (Aes256GcmSiv, Nonce) {
         let pieces = [name.category.as_str().as_bytes(), &name.body];
         let nonce: [u8; NONCE_BYTES] = derive_short(&self.secret, Use::SealNonce, &pieces);
@@ -115,9 +167,9 @@ mod tests {
         let name = scope(1, "t", "s").name(Category::Email, b"a@example.com");
         let mut token = Vec::new();
         name.render(&mut token);
-        assert!(TokenName::parse(&token) == Some(name));
+        assert!(matches!(Token::parse(&token), Some(Token::Short(read)) if read == name));
         token.push(b'a');
-        assert!(TokenName::parse(&token).is_none(), "more than a token");
+        assert!(Token::parse(&token).is_none(), "more than a token");
     }
 
     #[test]

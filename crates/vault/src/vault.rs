@@ -28,9 +28,23 @@ const SHED_MILLIS: u64 = 100;
 /// What tells the time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
+/// What a token says of its value.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TokenForm {
+    /// A name for it: the value is kept in memory and in the store.
+    #[default]
+    Short,
+    /// The value itself, sealed (AES-SIV): whoever has the vault's key can turn it back in the same scope, without a
+    /// store and as long as the key lasts. It is longer, shows how long the value is, and can be erased with the key alone.
+    /// A value of more than 88 bytes gets a short one.
+    Sealed,
+}
+
 /// How long values are kept and how much of them at hand.
 #[derive(Clone)]
 pub struct Settings {
+    /// Which tokens are made; both are turned back. Default: short ones.
+    pub form: TokenForm,
     /// How long a token can be turned back after it was first made, and at least half as long after it was last
     /// made. Default: 24 hours.
     pub lifetime: Duration,
@@ -123,6 +137,7 @@ pub enum VaultError {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
+            form: TokenForm::Short,
             lifetime: Duration::from_secs(24 * 60 * 60),
             look_up_wait: Duration::from_millis(50),
             write_wait: Duration::from_secs(1),
@@ -233,7 +248,7 @@ impl Vault {
         }
     }
 
-    /// Makes all tokens of one session impossible to turn back, under whatever key of this vault they were made.
+    /// Makes all short tokens of one session impossible to turn back, under whatever key of this vault they were made.
     /// Says how many there were in the store.
     ///
     /// # Errors
@@ -310,6 +325,10 @@ impl Shared {
         self.keys.newest()
     }
 
+    pub(crate) fn form(&self) -> TokenForm {
+        self.settings.form
+    }
+
     pub(crate) fn now(&self) -> u64 {
         millis((self.settings.clock)())
     }
@@ -380,6 +399,7 @@ impl Counters {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
+            .field("form", &self.form)
             .field("lifetime", &self.lifetime)
             .field("look_up_wait", &self.look_up_wait)
             .field("write_wait", &self.write_wait)

@@ -10,7 +10,7 @@
 //! its letters are written as escapes, stays closed.
 
 use crate::tokens::parse;
-use obelus::{Category, token};
+use obelus::token;
 use obelus_json::Arch;
 use obelus_json::map::OffsetMap;
 use obelus_json::string::unescape;
@@ -148,30 +148,7 @@ impl Links {
 
 /// Whether more text could make a token of the beginning, or tell what a backslash at the end escapes.
 fn may_go_on(rest: &[u8]) -> bool {
-    if rest == b"\\" {
-        return true;
-    }
-    let begins = rest.iter().zip(token::PREFIX).all(|(byte, sign)| byte == sign);
-    begins && Category::ALL.iter().any(|category| may_become(rest, *category))
-}
-
-/// Whether the text is shorter than a token of the category and so far one.
-fn may_become(rest: &[u8], category: Category) -> bool {
-    let name = category.as_str().bytes().map(|byte| if byte == b'-' { b'_' } else { byte });
-    let mut signs = token::PREFIX.iter().copied().chain(name).chain([b'_']);
-    let mut rest = rest.iter();
-    for byte in rest.by_ref() {
-        match signs.next() {
-            Some(sign) if sign == *byte => {}
-            Some(_) => return false,
-            None => {
-                let letters = || [byte].into_iter().chain(rest.clone());
-                return letters().count() < 2 * token::BODY_BYTES
-                    && letters().all(|byte| matches!(byte, b'a'..=b'p'));
-            }
-        }
-    }
-    true
+    rest == b"\\" || token::may_go_on(rest)
 }
 
 #[cfg(test)]

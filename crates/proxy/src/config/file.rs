@@ -21,6 +21,8 @@ pub(crate) struct File {
     pub(crate) state: Option<PathBuf>,
     /// The key of the vault. Default: the file `vault.key` in the folder of state.
     pub(crate) vault_key: Option<VaultKeySection>,
+    /// Which tokens are made. Default `short`.
+    pub(crate) tokens: Tokens,
     /// Records of decisions.
     pub(crate) audit: AuditSection,
     /// Providers that may be reached, by name. Default: `openai` and `anthropic` with their public hosts and the keys
@@ -66,6 +68,19 @@ pub(crate) struct VaultKeySection {
     pub(crate) env: Option<String>,
     /// Keys that were in use before: their tokens can still be turned back.
     pub(crate) older: Vec<OlderKeySection>,
+}
+
+/// Which tokens are made. Both are turned back, whichever are made.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tokens {
+    /// Names for values that are kept in `state`, for a day.
+    #[default]
+    Short,
+    /// The values themselves, sealed: every sidecar with the same `vault_key` (id and key) turns them back, for tenants and
+    /// sessions of the same names, without sharing anything else. They do not expire and are not erased but with the key. A
+    /// value of more than 88 bytes gets a short one.
+    Sealed,
 }
 
 /// A key that was in use before.
@@ -176,6 +191,9 @@ pub(crate) struct ProfileSection {
     pub(crate) media: Media,
     /// What stands in place of a finding in a request, unless a rule file says it for the category. Default `token`.
     pub(crate) transform: TransformName,
+    /// The key of hashes, at least 32 bytes: a file, or a variable whose name begins with `OBELUS_`. Without one, no
+    /// transform may be `hash`, in rule files either.
+    pub(crate) hash_key: Option<Source>,
     /// Tools in whose arguments tokens become values again; elsewhere arguments keep their tokens.
     pub(crate) restore_arguments: Vec<RestoreSection>,
 }
@@ -222,6 +240,8 @@ pub(crate) enum TransformName {
     Token,
     /// The category in square brackets.
     Label,
+    /// The category and a keyed hash in square brackets: the same value has the same one under the same key.
+    Hash,
     /// As many characters, with only what may be shown.
     Mask,
     /// Nothing.

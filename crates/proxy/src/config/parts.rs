@@ -2,14 +2,17 @@
 
 use super::file::{
     AuditSection, LevelName, LimitsSection, Media, OtlpSection, ProfileSection, ProviderName,
-    Source as SourceSection, Strictness, TransformName, UpstreamSection, VaultKeySection, WorkflowSection,
+    Source as SourceSection, Strictness, Tokens, TransformName, UpstreamSection, VaultKeySection,
+    WorkflowSection,
 };
-use super::{ConfigError, DEFAULT, provider_name};
+use super::{ConfigError, DEFAULT, Env, provider_name};
+use crate::policy::secret;
 use hyper::Uri;
 use hyper::header::{self, HeaderName};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use obelus::{Level, Transform};
-use obelus_wire::{Provider, Route};
+use obelus_vault::TokenForm;
+use obelus_wire::{HashKey, Provider, Route};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -81,6 +84,8 @@ pub struct Profile {
     pub media: MediaPolicy,
     /// What stands in place of a finding in a request.
     pub transform: Transform,
+    /// The key of hashes, if a transform needs one, and where it is.
+    pub hash_key: Option<(Source, HashKey)>,
     /// Tools in whose arguments tokens become values again.
     pub restore_arguments: Vec<Restore>,
 }
@@ -248,6 +253,13 @@ pub(super) fn vault_keys(
     Ok(keys)
 }
 
+pub(super) fn tokens(named: Tokens) -> TokenForm {
+    match named {
+        Tokens::Short => TokenForm::Short,
+        Tokens::Sealed => TokenForm::Sealed,
+    }
+}
+
 pub(super) fn upstreams(
     sections: Option<BTreeMap<String, UpstreamSection>>,
     folder: &Path,
@@ -321,14 +333,42 @@ pub(super) fn origin(url: &str) -> Result<(Scheme, Authority), &'static str> {
 pub(super) fn profiles(
     sections: Option<BTreeMap<String, ProfileSection>>,
     folder: &Path,
-) -> BTreeMap<String, Profile> {
+    env: Env<'_>,
+) -> Result<BTreeMap<String, Profile>, ConfigError> {
     let mut named = sections.unwrap_or_default();
     named.entry(DEFAULT.to_owned()).or_default();
-    named.into_iter().map(|(name, section)| (name, profile(section, folder))).collect()
+    let profiles = named.into_iter().map(|(name, section)| {
+        let place = format!("profiles.{name}.hash_key");
+        let key = section.hash_key.as_ref().map(|section| hash_key(section, &place, folder, env));
+        let key = key.transpose()?;
+        if key.is_none() && matches!(section.transform, TransformName::Hash) {
+            return Err(ConfigError::at(&place, "hashes need a key: name a file, or a variable OBELUS_…"));
+        }
+        Ok((name, profile(section, key, folder)))
+    });
+    profiles.collect()
 }
 
-fn profile(section: ProfileSection, folder: &Path) -> Profile {
+/// A key of hashes. One in the environment must have a name by which servers of tools do not get it.
+fn hash_key(
+    section: &SourceSection,
+    place: &str,
+    folder: &Path,
+    env: Env<'_>,
+) -> Result<(Source, HashKey), ConfigError> {
+    let source = source(section, place, folder)?;
+    if matches!(&source, Source::Env(variable) if !variable.starts_with("OBELUS_")) {
+        let what = "name a variable that begins with OBELUS_: servers of tools get none of these";
+        return Err(ConfigError::at(place, what));
+    }
+    let key =
+        secret(&source, env)?.ok_or_else(|| ConfigError::at(place, "there is no key: set the variable"))?;
+    Ok((source, HashKey(key.as_bytes().to_vec())))
+}
+
+fn profile(section: ProfileSection, hash_key: Option<(Source, HashKey)>, folder: &Path) -> Profile {
     Profile {
+        hash_key,
         rules: section.rules.iter().map(|path| folder.join(path)).collect(),
         allow: section.allow.iter().map(|path| folder.join(path)).collect(),
         level: match section.level {
@@ -347,6 +387,7 @@ fn profile(section: ProfileSection, folder: &Path) -> Profile {
         transform: match section.transform {
             TransformName::Token => Transform::Token,
             TransformName::Label => Transform::Label,
+            TransformName::Hash => Transform::Hash,
             TransformName::Mask => Transform::Mask,
             TransformName::Remove => Transform::Remove,
             TransformName::Generalise => Transform::Generalise,

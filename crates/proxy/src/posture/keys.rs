@@ -55,6 +55,11 @@ impl Review<'_> {
         if let Some(webhook) = &config.webhook {
             self.file("webhook.secret", &webhook.secret);
         }
+        for (name, profile) in &config.profiles {
+            if let Some((Source::File(path), _)) = &profile.hash_key {
+                self.permissions(&format!("profiles.{name}.hash_key"), path);
+            }
+        }
         for key in &config.vault_keys {
             let place = format!("vault_key `{}`", key.id);
             if let Source::File(path) = &key.source {

@@ -9,11 +9,13 @@ mod commands;
 mod files;
 mod framing;
 mod gate;
+mod hashes;
 mod heads;
 mod keys;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod life;
 mod mcp;
+mod sealed;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod silence;
 mod streams;

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The provider's key, which clients never have.
 pub(crate) const PROVIDER_KEY: &str = "provider-key-of-the-test";
 
+/// A key of hashes, of words and no more than that.
+pub(crate) const HASH_KEY: &str = "quartz-and-feldspar-and-mica-and-more";
+
 /// Waits for what must come.
 pub(crate) async fn wait<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("it comes")
@@ -47,7 +50,11 @@ pub(crate) fn yaml(upstream: SocketAddr, more: &str) -> String {
 }
 
 pub(crate) fn env(name: &str) -> Option<OsString> {
-    (name == "PROVIDER").then(|| PROVIDER_KEY.into())
+    match name {
+        "PROVIDER" => Some(PROVIDER_KEY.into()),
+        "OBELUS_TEST_HASH_KEY" => Some(HASH_KEY.into()),
+        _ => None,
+    }
 }
 
 /// Everything up to serving.

@@ -4,6 +4,7 @@ mod erasure;
 mod faults;
 mod quiet;
 mod scopes;
+mod sealed;
 mod support;
 mod tokens;
 mod virtual_keys;

@@ -150,8 +150,16 @@ fn example(rig: &Rig) -> ([String; 2], [String; 2]) {
 
 #[test]
 fn a_stream_reads_the_same_cut_at_every_byte() {
-    let rig = Rig::new();
-    let ([prose, arguments], expected) = example(&rig);
+    cut_at_every_byte(&Rig::new());
+}
+
+#[test]
+fn a_stream_with_sealed_tokens_reads_the_same_cut_at_every_byte() {
+    cut_at_every_byte(&Rig::sealing());
+}
+
+fn cut_at_every_byte(rig: &Rig) {
+    let ([prose, arguments], expected) = example(rig);
     for form in FORMS {
         let halves = |text: &str| {
             let middle = (text.len() / 2..text.len()).find(|at| text.is_char_boundary(*at)).unwrap();
@@ -175,10 +183,18 @@ fn a_stream_reads_the_same_cut_at_every_byte() {
 
 #[test]
 fn a_text_reads_the_same_cut_between_every_two_characters() {
-    let rig = Rig::new();
-    let (texts, expected) = example(&rig);
+    cut_between_every_two_characters(&Rig::new());
+}
+
+#[test]
+fn a_text_with_sealed_tokens_reads_the_same_cut_between_every_two_characters() {
+    cut_between_every_two_characters(&Rig::sealing());
+}
+
+fn cut_between_every_two_characters(rig: &Rig) {
+    let (texts, expected) = example(rig);
     for form in FORMS {
-        assert_eq!(form.whole(&rig, "tool", &texts[0], &texts[1])[0], expected[0], "{form:?} whole");
+        assert_eq!(form.whole(rig, "tool", &texts[0], &texts[1])[0], expected[0], "{form:?} whole");
         for (which, text) in texts.iter().enumerate() {
             let of = |pieces: &[&str]| {
                 let stream = match which {
@@ -258,8 +274,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn what_is_streamed_reads_as_what_is_whole(parts in parts(), cuts in proptest::collection::vec(0usize..400, 0..12), chunk_len in 1usize..200) {
-        let rig = Rig::new();
+    fn what_is_streamed_reads_as_what_is_whole(is_sealing in any::<bool>(), parts in parts(), cuts in proptest::collection::vec(0usize..400, 0..12), chunk_len in 1usize..200) {
+        let rig = if is_sealing { Rig::sealing() } else { Rig::new() };
         let text = parts.concat().replace("TOKEN", &rig.email());
         let mut cuts: Vec<usize> = cuts.into_iter().filter(|at| text.is_char_boundary(*at)).collect();
         cuts.extend([0, text.len()]);

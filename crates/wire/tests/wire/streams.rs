@@ -1,7 +1,7 @@
 //! Streamed answers.
 
 use crate::support::{CARD, EMAIL, Rig, data, event, joined};
-use obelus::Category;
+use obelus::{Category, token};
 use obelus_wire::{Provider, Reason, Refusal, Route};
 use serde_json::{Value, json};
 
@@ -263,6 +263,27 @@ fn prose_is_not_held() {
         events.push(chat(0, word).as_bytes(), &mut Vec::new()).unwrap();
         most = most.max(events.held_bytes());
     }
+    assert!(most <= 512, "{most} bytes are held");
+}
+
+#[test]
+fn the_longest_token_is_held_and_no_more() {
+    let rig = Rig::sealing();
+    let value = "a".repeat(token::SEALED_VALUE_BYTES_MAX);
+    let token = rig.token(Category::CardFingerprint, &value);
+    assert_eq!(token.len(), token::LEN_MAX);
+    let (mut events, mut out, mut most) =
+        (rig.wire.events(Route::ChatCompletions, rig.scope.clone()), Vec::new(), 0);
+    for sign in format!("write to {token}, {token}.").chars() {
+        events.push(chat(0, &sign.to_string()).as_bytes(), &mut out).unwrap();
+        most = most.max(events.held_bytes());
+    }
+    events.push(chat_end(0).as_bytes(), &mut out).unwrap();
+    events.finish(&mut out).unwrap();
+    assert_eq!(
+        joined(std::str::from_utf8(&out).unwrap())["0 content"],
+        format!("write to {value}, {value}.")
+    );
     assert!(most <= 512, "{most} bytes are held");
 }
 

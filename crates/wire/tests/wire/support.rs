@@ -1,7 +1,7 @@
 //! A wire, a scope, and streams as a client reads them.
 
 use obelus::Category;
-use obelus_vault::{Scope, Vault};
+use obelus_vault::{Keyring, Scope, Settings, TokenForm, Vault, VaultKey};
 use obelus_wire::{Media, Profile, Redacted, Refusal, RestoredArgument, Route, Wire};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -53,6 +53,14 @@ impl Rig {
     fn of(wire: &Arc<Wire>) -> Rig {
         let vault = Vault::ephemeral().expect("a vault in memory");
         Rig { wire: Arc::clone(wire), scope: vault.scope("tenant", "session") }
+    }
+
+    /// Makes tokens that hold their values.
+    pub(crate) fn sealing() -> Rig {
+        let keys = Keyring::new(VaultKey::new("1", &[7; 32]).expect("a key"));
+        let settings = Settings { form: TokenForm::Sealed, ..Settings::default() };
+        let vault = Vault::new(keys, None, settings).expect("a vault in memory");
+        Rig { wire: Arc::clone(&PLAIN), scope: vault.scope("tenant", "session") }
     }
 
     /// The token of a value.
