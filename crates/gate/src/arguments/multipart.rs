@@ -296,6 +296,32 @@ mod tests {
         );
     }
 
+    /// As `stripe` 16.1.0 for Python, `stripe` 23.1.0 for Node, and `curl` write one request.
+    #[test]
+    fn bodies_of_clients_are_read() {
+        let disposition = "Content-Disposition: form-data; name=";
+        let python = "filename=\"files/receipt.txt\"\r\nContent-Type: application/octet-stream";
+        let node = "filename=\"receipt.txt\"\r\nContent-Type: text/plain";
+        for (header, file) in [
+            (
+                "multipart/form-data; boundary=22606718bf682a784d91825b5dc73eb3ef6190f4e8087a01a5692b6a09e9",
+                python,
+            ),
+            ("multipart/form-data; boundary=2950a6f4-ee93-482f-a59e-e004f1950e21", node),
+            ("multipart/form-data; boundary=------------------------d74496d66958873e", node),
+        ] {
+            let boundary = boundary(header).expect("a boundary");
+            let body = format!(
+                "--{boundary}\r\n{disposition}\"purpose\"\r\n\r\ndispute_evidence\r\n\
+                 --{boundary}\r\n{disposition}\"file\"; {file}\r\n\r\npaid\r\n\r\n\
+                 --{boundary}\r\n{disposition}\"file_link_data[create]\"\r\n\r\ntrue\r\n--{boundary}--\r\n"
+            );
+            let arguments = read_parts(body.as_bytes(), boundary, "file").expect(header).to_json();
+            assert_eq!(arguments["file"]["size"], "6", "{header}");
+            assert_eq!(arguments["file_link_data"]["create"], "true");
+        }
+    }
+
     #[test]
     fn fields_are_those_of_a_form() {
         let body = [&field("file_link_data[create]", "true"), &field("expand[]", "links"), "--b--"].concat();
