@@ -162,21 +162,29 @@ fn cut_at_every_byte(rig: &Rig) {
     let ([prose, arguments], expected) = example(rig);
     for form in FORMS {
         let halves = |text: &str| {
-            let middle = (text.len() / 2..text.len()).find(|at| text.is_char_boundary(*at)).unwrap();
-            (text.get(..middle).unwrap().to_owned(), text.get(middle..).unwrap().to_owned())
+            let middle =
+                (text.len() / 2..text.len()).find(|at| text.is_char_boundary(*at)).expect("it is read");
+            (
+                text.get(..middle).expect("it is read").to_owned(),
+                text.get(middle..).expect("it is read").to_owned(),
+            )
         };
         let (prose, arguments) = (halves(&prose), halves(&arguments));
         let stream = form.stream("tool", &[&prose.0, &prose.1], &[&arguments.0, &arguments.1]);
         for end in ["\n", "\r\n", "\r"] {
             let stream = stream.replace('\n', end);
-            let whole = rig.stream(form.route(), &[stream.as_bytes()]).unwrap();
+            let whole = rig.stream(form.route(), &[stream.as_bytes()]).expect("it is read");
             assert_eq!(form.texts(&whole), expected, "{form:?}");
             for at in 1..stream.len() {
                 let (head, tail) = stream.as_bytes().split_at(at);
-                assert_eq!(rig.stream(form.route(), &[head, tail]).unwrap(), whole, "{form:?} at {at}");
+                assert_eq!(
+                    rig.stream(form.route(), &[head, tail]).expect("it is read"),
+                    whole,
+                    "{form:?} at {at}"
+                );
             }
             let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
-            assert_eq!(rig.stream(form.route(), &bytes).unwrap(), whole, "{form:?} byte by byte");
+            assert_eq!(rig.stream(form.route(), &bytes).expect("it is read"), whole, "{form:?} byte by byte");
         }
     }
 }
@@ -201,7 +209,8 @@ fn cut_between_every_two_characters(rig: &Rig) {
                     0 => form.stream("tool", pieces, &[]),
                     _ => form.stream("tool", &[], pieces),
                 };
-                form.texts(&rig.stream(form.route(), &[stream.as_bytes()]).unwrap())[which].clone()
+                form.texts(&rig.stream(form.route(), &[stream.as_bytes()]).expect("it is read"))[which]
+                    .clone()
             };
             for (at, _) in text.char_indices().skip(1) {
                 let (head, tail) = text.split_at(at);
