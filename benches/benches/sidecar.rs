@@ -9,10 +9,13 @@
 mod sidecar {
     pub(crate) mod measure;
     pub(crate) mod peers;
+    pub(crate) mod rival;
 }
 
+use bytes::Bytes;
 use sidecar::measure::{Latency, Table, resident_bytes};
 use sidecar::peers::{Client, Fault, Peers};
+use sidecar::rival::Rival;
 use std::time::{Duration, Instant};
 
 /// Sizes of chat requests, and how many are timed of each.
@@ -33,6 +36,9 @@ const CALLS: usize = 4000;
 const SATURATION: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 16;
 
+/// How often the forwarder, the sidecar and the rival take turns.
+const ROUNDS: usize = 3;
+
 /// How many idle streams are opened.
 const STREAMS: usize = 1000;
 
@@ -42,7 +48,10 @@ fn main() -> Result<(), Fault> {
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(measure())
+    match std::env::args().any(|argument| argument == "rival") {
+        true => runtime.block_on(beside_the_rival()),
+        false => runtime.block_on(measure()),
+    }
 }
 
 async fn measure() -> Result<(), Fault> {
@@ -122,34 +131,80 @@ async fn saturation(peers: &Peers) -> Result<(), Fault> {
     let mut table = Table::new(["requests a second", "bare", "sidecar", "ratio", ""]);
     for (name, size, _) in SIZES.into_iter().take(2) {
         let body = peers.chat(size, false);
-        let mut rates = Vec::new();
-        for client in [peers.bare(), peers.sidecar()] {
-            let end = Instant::now() + SATURATION;
-            let mut tasks = Vec::new();
-            for _ in 0..CONNECTIONS {
-                let (client, body) = (client.clone(), body.clone());
-                tasks.push(tokio::spawn(async move {
-                    let mut answers = 0u32;
-                    while Instant::now() < end {
-                        match client.ask(&body).await {
-                            Ok(answer) if answer.status == 200 => answers += 1,
-                            Ok(answer) => return Err(format!("an answer of status {}", answer.status)),
-                            Err(error) => return Err(error.to_string()),
-                        }
-                    }
-                    Ok(answers)
-                }));
-            }
-            let mut answers = 0;
-            for task in tasks {
-                answers += task.await??;
-            }
-            rates.push(f64::from(answers) / SATURATION.as_secs_f64());
-        }
-        table.rates(name, rates[0], rates[1]);
+        let (bare, _) = rate(&peers.bare(), &body).await?;
+        let (sidecar, _) = rate(&peers.sidecar(), &body).await?;
+        table.rates(name, bare, sidecar);
     }
     table.print();
     Ok(())
+}
+
+/// Requests a second when clients do not wait, and how many answers that were.
+async fn rate(client: &Client, body: &Bytes) -> Result<(f64, usize), Fault> {
+    let began = Instant::now();
+    let end = began + SATURATION;
+    let mut tasks = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let (client, body) = (client.clone(), body.clone());
+        tasks.push(tokio::spawn(async move {
+            let mut answers = 0;
+            while Instant::now() < end {
+                match client.ask(&body).await {
+                    Ok(answer) if answer.status == 200 => answers += 1,
+                    Ok(answer) => return Err(format!("an answer of status {}", answer.status)),
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+            Ok(answers)
+        }));
+    }
+    let mut answers = 0;
+    for task in tasks {
+        answers += task.await??;
+    }
+    // Slow answers come after the time is over, and count with the time that they took.
+    Ok((answers as f64 / began.elapsed().as_secs_f64(), answers))
+}
+
+/// Requests a second of the forwarder, the sidecar and the closest rival, in turn.
+async fn beside_the_rival() -> Result<(), Fault> {
+    let peers = Peers::start(EVENTS).await?;
+    let rival = Rival::start(peers.provider()).await?;
+    let mut table =
+        Table::new(["requests a second", "bare", "sidecar", "redact-gateway", "sidecar is faster"]);
+    let bodies = [
+        ("2 KiB", peers.chat(2 << 10, false)),
+        ("32 KiB", peers.chat(32 << 10, false)),
+        ("32 KiB of prose", peers.prose(32 << 10)),
+    ];
+    for (name, body) in bodies {
+        let mut rates = [[0.0; ROUNDS]; 3];
+        for round in 0..ROUNDS {
+            for (client, rates) in
+                [peers.bare(), peers.sidecar(), peers.rival(rival.address())].iter().zip(&mut rates)
+            {
+                let before = peers.arrived();
+                let (rate, answers) = rate(client, &body).await?;
+                if peers.arrived() - before != answers {
+                    return Err(format!(
+                        "{name}: {answers} answers, and not as many requests at the provider"
+                    )
+                    .into());
+                }
+                rates[round] = rate;
+            }
+        }
+        let [bare, sidecar, rival] = rates.map(median);
+        table.rivals(name, [bare, sidecar, rival]);
+    }
+    table.print();
+    peers.check()?;
+    peers.check_rival()
+}
+
+fn median(mut rates: [f64; ROUNDS]) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[ROUNDS / 2]
 }
 
 /// What a stream costs that waits for its next event: with its client, its provider and both of its connections.

@@ -42,6 +42,13 @@ impl Table {
         self.0.push([name.to_owned(), format!("{bare:.0}"), format!("{sidecar:.0}"), ratio, String::new()]);
     }
 
+    /// Of the forwarder, the sidecar and the rival.
+    pub(crate) fn rivals(&mut self, name: &str, [bare, sidecar, rival]: [f64; 3]) {
+        let rate = |rate: f64| format!("{rate:.0}");
+        let times = format!("{:.1} times", sidecar / rival);
+        self.0.push([name.to_owned(), rate(bare), rate(sidecar), format!("{rival:.1}"), times]);
+    }
+
     pub(crate) fn bytes(&mut self, bare: u64, sidecar: u64) {
         let kib = |bytes: u64| format!("{} KiB", bytes >> 10);
         let more = kib(sidecar.saturating_sub(bare));

@@ -33,6 +33,8 @@ type HttpClient = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>
 const PLANTED: &str = "jenny.rosen@example.com";
 /// The header by which the provider knows the forwarder.
 const BARE: &str = "x-bare";
+/// What stands before the paths of requests that come by way of the rival.
+pub(crate) const RIVAL: &str = "/rival";
 /// What asks the provider for a stream that waits.
 const IDLE: &str = "say one word and wait";
 
@@ -48,6 +50,7 @@ const GATE: &str = "gate: {approvals: approvals.db, totals: totals.db, key_file:
 
 /// Everybody, started.
 pub(crate) struct Peers {
+    provider: SocketAddr,
     bare: SocketAddr,
     sidecar: SocketAddr,
     key: String,
@@ -65,6 +68,9 @@ struct Seen {
     redacted: AtomicUsize,
     /// Those of them with the planted value.
     leaked: AtomicUsize,
+    /// By way of the rival, and those of them with the planted value.
+    rival: AtomicUsize,
+    rival_leaked: AtomicUsize,
 }
 
 impl Peers {
@@ -92,7 +98,8 @@ impl Peers {
         let sidecar = app.data_address()?;
         let (signals, received) = mpsc::channel(1);
         tokio::spawn(app.run(received));
-        Ok(Peers { bare, sidecar, key: key.reveal().to_owned(), seen, _folder: folder, _signals: signals })
+        let key = key.reveal().to_owned();
+        Ok(Peers { provider, bare, sidecar, key, seen, _folder: folder, _signals: signals })
     }
 
     /// A client of the forwarder.
@@ -103,6 +110,33 @@ impl Peers {
     /// A client of the sidecar.
     pub(crate) fn sidecar(&self) -> Client {
         Client::new(self.sidecar, &self.key)
+    }
+
+    /// Where the provider is.
+    pub(crate) fn provider(&self) -> SocketAddr {
+        self.provider
+    }
+
+    /// A client of the rival.
+    pub(crate) fn rival(&self, address: SocketAddr) -> Client {
+        Client::new(address, &self.key)
+    }
+
+    /// How many requests have come to the provider.
+    pub(crate) fn arrived(&self) -> usize {
+        let seen = &self.seen;
+        let counters = [&seen.planted, &seen.redacted, &seen.leaked, &seen.rival, &seen.rival_leaked];
+        counters.iter().map(|counter| counter.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The rival must have let requests through, and the planted value in none.
+    pub(crate) fn check_rival(&self) -> Result<(), Fault> {
+        let [passed, leaked] =
+            [&self.seen.rival, &self.seen.rival_leaked].map(|counter| counter.load(Ordering::Relaxed));
+        if passed == 0 || leaked > 0 {
+            return Err(format!("the rival: {passed} redacted, {leaked} leaked").into());
+        }
+        Ok(())
     }
 
     /// A client of the tool, by way of the forwarder.
@@ -265,6 +299,7 @@ async fn provider(seen: Arc<Seen>, events: usize) -> Result<SocketAddr, Fault> {
         let seen = Arc::clone(&seen);
         async move {
             let is_bare = request.headers().contains_key(BARE);
+            let is_rival = request.uri().path().starts_with(RIVAL);
             if request.uri().path() == TOOLS {
                 let body = request.into_body().collect().await?.to_bytes();
                 return answered(
@@ -275,6 +310,8 @@ async fn provider(seen: Arc<Seen>, events: usize) -> Result<SocketAddr, Fault> {
             let body = request.into_body().collect().await?.to_bytes();
             let is_planted = memmem::find(&body, PLANTED.as_bytes()).is_some();
             let counter = match (is_bare, is_planted) {
+                (false, false) if is_rival => Some(&seen.rival),
+                (false, true) if is_rival => Some(&seen.rival_leaked),
                 (true, true) => Some(&seen.planted),
                 (false, true) => Some(&seen.leaked),
                 (false, false) => Some(&seen.redacted),
