@@ -56,11 +56,14 @@ const SORTS: [Sort; 4] = [
 #[derive(Debug)]
 struct Model([[f32; 128]; SORTS.len()]);
 
-/// Some of each kind of corpus (`corpora KIND 4K 77`). It decides how fast texts like it are read, and nothing else.
+/// Some of each kind of corpus (`corpora KIND 2K 77`). It decides how fast texts like it are read, and nothing else.
 const SAMPLE: &[u8] = include_bytes!("buckets/sample.txt");
 
 /// How many positions of the sample are looked at, in words of 64 bits.
 const WORDS: usize = (SAMPLE.len() - SPAN) / 64;
+
+/// What halves of bytes let through counts as much as this part of what whole bytes do.
+const HALVES_WEIGHT: f32 = 0.1;
 
 /// What the model says counts as much as this part of the sample.
 const MODEL_WEIGHT: f32 = 0.1;
@@ -68,45 +71,63 @@ const MODEL_WEIGHT: f32 = 0.1;
 /// What a bank of eight buckets costs at a position, in candidates.
 const BANK_COST: f32 = 0.003;
 
+/// More windows than this fill all banks.
+const MANY: usize = 128;
+
+/// Positions of the sample, one bit each.
+type Positions = [u64; WORDS];
+
 /// The sample, ready to be asked.
 struct Sample {
-    /// For each byte, where it stands: one bit a position.
+    /// For each byte, where it stands; then for each lower and each upper half of a byte.
     of_byte: Vec<[u64; WORDS + 1]>,
+    of_low: Vec<[u64; WORDS + 1]>,
+    of_high: Vec<[u64; WORDS + 1]>,
     /// Positions that are not in the middle of a word.
-    begins: [u64; WORDS],
+    begins: Positions,
 }
 
 impl Sample {
     fn new() -> Sample {
-        let mut sample = Sample { of_byte: vec![[0; WORDS + 1]; 128], begins: [0; WORDS] };
+        let nowhere = |count: usize| vec![[0; WORDS + 1]; count];
+        let (of_byte, of_low, of_high) = (nowhere(128), nowhere(16), nowhere(8));
+        let mut sample = Sample { of_byte, of_low, of_high, begins: [0; WORDS] };
         let mut in_word = false;
         for (at, byte) in SAMPLE.iter().enumerate().take(64 * (WORDS + 1)) {
             let (word, bit) = (at / 64, 1 << (at % 64));
-            sample.of_byte[usize::from(byte & 0x7F)][word] |= bit;
+            let byte = usize::from(byte & 0x7F);
+            sample.of_byte[byte][word] |= bit;
+            sample.of_low[byte & 15][word] |= bit;
+            sample.of_high[byte >> 4][word] |= bit;
             if let Some(begins) = sample.begins.get_mut(word).filter(|_| !in_word) {
                 *begins |= bit;
             }
-            in_word = byte.is_ascii_alphanumeric();
+            in_word = SAMPLE[at].is_ascii_alphanumeric();
         }
         sample
     }
 
-    /// Where a byte of `set` stands `offset` further on.
-    fn holds(&self, set: ByteSet, offset: usize) -> Vec<u64> {
-        let mut all = [0; WORDS + 1];
-        for byte in set.bytes() {
-            all.iter_mut().zip(&self.of_byte[usize::from(byte)]).for_each(|(bits, more)| *bits |= more);
+    /// Where a byte of `set` stands `offset` further on, and one with a lower or upper half of one of them.
+    fn holds(&self, set: ByteSet, offset: usize) -> [Positions; 3] {
+        let mut all = [[0; WORDS + 1]; 3];
+        for byte in set.bytes().map(usize::from) {
+            let tables = [&self.of_byte[byte], &self.of_low[byte & 15], &self.of_high[byte >> 4]];
+            for (all, more) in all.iter_mut().zip(tables) {
+                all.iter_mut().zip(more).for_each(|(bits, more)| *bits |= more);
+            }
         }
         // Shifted twice, as 64 at once would be too many.
-        let shifted = |pair: &[u64]| pair[0] >> offset | pair[1] << 1 << (63 - offset);
-        all.windows(2).map(shifted).collect()
+        all.map(|all| std::array::from_fn(|word| all[word] >> offset | all[word + 1] << 1 << (63 - offset)))
     }
 
     /// Where each set of a window allows what stands there.
-    fn seen(&self, window: &Window, begins_words: bool) -> [Vec<u64>; PLACES] {
-        let mut places = std::array::from_fn(|place| self.holds(window.sets[place], OFFSETS[place]));
+    fn seen(&self, window: &Window, begins_words: bool) -> Vec<[Positions; 3]> {
+        let mut places: Vec<[Positions; 3]> =
+            window.sets.into_iter().zip(OFFSETS).map(|(set, offset)| self.holds(set, offset)).collect();
         if begins_words {
-            places[0].iter_mut().zip(self.begins).for_each(|(bits, begins)| *bits &= begins);
+            for seen in &mut places[0] {
+                seen.iter_mut().zip(self.begins).for_each(|(bits, begins)| *bits &= begins);
+            }
         }
         places
     }
@@ -118,8 +139,8 @@ struct Bucket {
     sets: [ByteSet; PLACES],
     /// For each place and sort, how likely a byte is let through.
     chances: [[f32; SORTS.len()]; PLACES],
-    /// For each place, where in the sample.
-    seen: [Vec<u64>; PLACES],
+    /// For each place, where in the sample: by whole bytes as AVX-512 sees them, by lower and upper halves as AVX2 does.
+    seen: Vec<[Positions; 3]>,
     /// In how many positions of the sample it is reported, more or less.
     cost: f32,
 }
@@ -133,8 +154,9 @@ pub(crate) fn assign(windows: impl Iterator<Item = (Window, bool)>) -> Vec<u8> {
         .collect();
     let mut order: Vec<usize> = (0..windows.len()).collect();
     order.sort_by(|&left, &right| windows[right].0.cost.total_cmp(&windows[left].0.cost));
+    let fewest = if windows.len() > MANY { BUCKETS } else { 2 * WORD_BUCKETS };
     let layouts =
-        (16..=BUCKETS).step_by(8).filter_map(|buckets| assign_to(buckets, &windows, &order, &model));
+        (fewest..=BUCKETS).step_by(8).filter_map(|buckets| assign_to(buckets, &windows, &order, &model));
     let best = layouts.min_by(|(left, _), (right, _)| left.total_cmp(right));
     best.map(|(_, assigned)| assigned).unwrap_or_default()
 }
@@ -215,7 +237,7 @@ impl Bucket {
         Bucket {
             sets: [ByteSet::of(&[]); PLACES],
             chances: [[0.0; SORTS.len()]; PLACES],
-            seen: std::array::from_fn(|_| vec![0; WORDS]),
+            seen: vec![[[0; WORDS]; 3]; PLACES],
             cost: 0.0,
         }
     }
@@ -237,24 +259,28 @@ impl Bucket {
 
     /// What it costs with one more window.
     fn cost_with(&self, window: &Bucket, model: &Model) -> f32 {
-        let mut all = [u64::MAX; WORDS];
-        for (seen, more) in self.seen.iter().zip(&window.seen) {
-            all.iter_mut().zip(seen).zip(more).for_each(|((all, seen), more)| *all &= seen | more);
+        let (mut whole, mut halves) = ([u64::MAX; WORDS], [u64::MAX; WORDS]);
+        for ([seen, seen_low, seen_high], [more, more_low, more_high]) in self.seen.iter().zip(&window.seen) {
+            for word in 0..WORDS {
+                whole[word] &= seen[word] | more[word];
+                halves[word] &= (seen_low[word] | more_low[word]) & (seen_high[word] | more_high[word]);
+            }
         }
-        let counted: u32 = all.iter().map(|bits| bits.count_ones()).sum();
+        let count = |positions: Positions| positions.iter().map(|bits| bits.count_ones()).sum::<u32>();
+        let counted = count(whole) as f32 + HALVES_WEIGHT * count(halves) as f32;
         let mut chances = self.chances;
         for ((chances, set), more) in chances.iter_mut().zip(self.sets).zip(window.sets) {
             model.add(chances, more.without(set));
         }
         let of_sort = |sort: usize| SORTS[sort].0 * chances.iter().map(|place| place[sort]).product::<f32>();
         let expected: f32 = (0..SORTS.len()).map(of_sort).sum();
-        counted as f32 + MODEL_WEIGHT * (64 * WORDS) as f32 * expected
+        counted + MODEL_WEIGHT * (64 * WORDS) as f32 * expected
     }
 
     /// Takes one more window, which costs so much.
     fn take(&mut self, window: &Bucket, cost: f32, model: &Model) {
         self.allow(&window.sets, model);
-        for (seen, more) in self.seen.iter_mut().zip(&window.seen) {
+        for (seen, more) in self.seen.as_flattened_mut().iter_mut().zip(window.seen.as_flattened()) {
             seen.iter_mut().zip(more).for_each(|(bits, more)| *bits |= more);
         }
         self.cost = cost;
