@@ -162,6 +162,29 @@ impl Session {
         }
     }
 
+    /// A message of the client goes no further, for a reason that is none of the protocol: `reason` is the short word for
+    /// it, `text` says what and what to do. A server that waits for it as for an answer is told that none comes. May wait
+    /// for the audit.
+    pub fn turn_away(&self, raw: &[u8], reason: &'static str, text: &str) -> Step {
+        if self.state().is_closed {
+            return Step::Drop;
+        }
+        let fault = Fault::refused(text);
+        let message = match Message::read(&self.server.lex, raw) {
+            Ok(message) => message,
+            Err(Unreadable { id, .. }) => return self.refuse(id.as_deref(), None, reason, fault),
+        };
+        if let Kind::Request { method } = &message.kind {
+            return self.refuse(message.raw_id(), method::of_client(method), reason, fault);
+        }
+        drop(self.refuse(None, None, reason, fault));
+        let is_answer = matches!(message.kind, Kind::Response { .. });
+        match message.id.as_ref().filter(|id| is_answer && self.state().asked_back.remove(id)) {
+            Some(_) => Step::Forward(no_answer().answer(message.raw_id())),
+            None => Step::Drop,
+        }
+    }
+
     /// Looks again at a call that waits. Once it is decided, or the time of [`Held::until`] has come, the step is another
     /// than [`Step::Hold`].
     pub fn resume(&self, held: &Held) -> Step {
@@ -479,8 +502,7 @@ impl Session {
             Ok(redacted) => self.passed(redacted).map_or(Step::Drop, Step::Forward),
             Err(refusal) => {
                 drop(self.refuse(None, None, refusal.reason.as_str(), Fault::refused("")));
-                let fault = Fault::refused("the answer of the client cannot be passed on");
-                Step::Forward(fault.answer(message.raw_id()))
+                Step::Forward(no_answer().answer(message.raw_id()))
             }
         }
     }
@@ -700,6 +722,11 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// What a server reads that has asked the client something.
+fn no_answer() -> Fault {
+    Fault::refused("the answer of the client cannot be passed on")
 }
 
 /// Whether a client answers that nobody went to the page that it was asked to show.

@@ -100,7 +100,6 @@ impl App {
         };
         let core = open_core(&config, policy, stores, audit).await?;
         let collector = Collector::open(&config, &core, &*env)?;
-        core.rate.restore(&core.keys, SystemTime::now()).map_err(StartError::Store)?;
         Ok(App { commands, core, data, admin, stripe, collector, config_path, env })
     }
 
@@ -241,6 +240,7 @@ pub(crate) async fn open_core(
 ) -> Result<Arc<Core>, StartError> {
     let gate = config.gate.as_ref().map(GateStores::open).transpose()?;
     let core = Arc::new(Core::new(policy, (vault, keys), audit, gate));
+    core.rate.restore(&core.keys, SystemTime::now()).map_err(StartError::Store)?;
     for server in config.mcp.values() {
         core.pins(server)?;
     }

@@ -2,6 +2,7 @@
 
 mod beside;
 mod command;
+mod counted;
 mod http;
 mod journal;
 mod tools;
@@ -25,6 +26,7 @@ use crate::stores::{self, StartError};
 use crate::watch_keys;
 use crate::webhook;
 use beside::{Remote, Wanted};
+use counted::Counted;
 use journal::LogJournal;
 use obelus_audit::{FileSystem, Kind as RecordKind, Log, Outcome, Record};
 use obelus_gate::{RiskClass, Servers};
@@ -160,12 +162,21 @@ impl Run<'_> {
         let ticket = core.open.add(holder.id);
         let kind = kind(name, self.described, self.livemode);
         let session = session(&core, (name, kind), &holder, SESSION_DEFAULT, None, runtime.handle())?;
-        let stdio = Stdio::new(Arc::new(session), self.process);
+        let counted = Counted {
+            session: Arc::new(session),
+            core: Arc::clone(&core),
+            key: holder.id,
+            workflow: holder.workflow,
+        };
+        let stdio = Stdio::new(counted, self.process);
         let phase = serve(&runtime, desk);
         stop_when_told(&runtime, ticket, stdio.stopper())?;
         let ended = stdio.run(client()).map_err(|error| StartError::Io(self.program, "run it", error));
         phase.send_replace(Phase::Ending);
         runtime.block_on(end_telling(&core, telling));
+        if core.rate.write(&core.keys, SystemTime::now()).is_err() {
+            tracing::warn!("requests of virtual keys: the last of them are not written");
+        }
         // It ends whether this can be written or not.
         drop(core.audit().append_blocking(
             &Record { outcome: Some(Outcome::Completed), ..Record::new(RecordKind::Stopped) },

@@ -78,6 +78,32 @@ fn a_talk_passes_redacted_and_is_recorded() {
     assert_eq!(run(path, &["audit", "verify", "audit.jsonl"]).code, Some(0));
 }
 
+#[test]
+fn messages_are_counted_from_one_run_to_the_next() {
+    let config = format!("{CONFIG}workflows: {{default: {{requests_per_day: 4}}}}\n");
+    let folder = folder(&[("obelus.yaml", &config), ("server.sh", SERVER)]);
+    let path = folder.path();
+    let key = key(path);
+    let refused = |done: &Run| {
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let answers = json_lines(&done.out);
+        let told = |answer: &&Value| {
+            answer["error"]["message"].as_str().is_some_and(|text| text.contains("in a day"))
+        };
+        answers.iter().filter(told).count()
+    };
+    assert_eq!(refused(&mcp(path, &key, "notes", TALK, &["sh", "server.sh"])), 0);
+    // Three of them were made, unless a day begins just now.
+    let second = refused(&mcp(path, &key, "notes", TALK, &["sh", "server.sh"]));
+    let third = refused(&mcp(path, &key, "notes", TALK, &["sh", "server.sh"]));
+    assert!((second, third) == (2, 3) || second + third == 2, "{second} {third}");
+    let text = fs::read_to_string(path.join("audit.jsonl")).unwrap();
+    let records = json_lines(&text);
+    let of_rate =
+        records.iter().filter(|record| record["reason"] == "rate" && record["decision"] == "refuse");
+    assert_eq!(of_rate.count(), second + third);
+}
+
 /// A collector of logs that takes everything for as long as one connection lasts. What it was sent.
 fn collector() -> (std::net::SocketAddr, std::thread::JoinHandle<String>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -2,6 +2,7 @@
 
 use crate::support::{Line, Stage, other, stripe};
 use obelus_mcp::{OnChange, Outcome, Step, Verdict};
+use serde_json::Value;
 
 /// Messages of clients that hold nothing, of all revisions, with members that nobody knows.
 const OF_CLIENT: [&str; 9] = [
@@ -68,6 +69,36 @@ fn what_no_client_may_say_goes_nowhere() {
         assert!(matches!(stage.session.from_client(message.as_bytes()), Step::Drop), "{message}");
         assert_eq!(stage.journal.take().len(), 1);
     }
+}
+
+#[test]
+fn what_is_turned_away_is_told_to_whoever_waits_for_an_answer() {
+    let stage = other(None, OnChange::Stop);
+    let turned = |message: &str| stage.session.turn_away(message.as_bytes(), "rate", "wait a minute");
+    let told = |step: Step| match step {
+        Step::Answer(bytes) | Step::Forward(bytes) => serde_json::from_slice::<Value>(&bytes).expect("JSON"),
+        step => panic!("{step:?}"),
+    };
+    let step = turned(r#"{"jsonrpc":"2.0","id":"a","method":"tools/list"}"#);
+    assert!(matches!(step, Step::Answer(_)));
+    let answer = told(step);
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&"a".into(), &(-32050).into()));
+    assert_eq!(answer["error"]["message"], "wait a minute");
+    assert_eq!(told(turned("{"))["id"], Value::Null);
+    assert!(matches!(turned(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), Step::Drop));
+    // A server that asked the client is not left waiting.
+    let answer = r#"{"jsonrpc":"2.0","id":"ask-1","result":{"action":"accept"}}"#;
+    assert!(matches!(turned(answer), Step::Drop), "nobody asked");
+    stage.shown(r#"{"jsonrpc":"2.0","id":"ask-1","method":"roots/list"}"#);
+    let step = turned(answer);
+    assert!(matches!(step, Step::Forward(_)));
+    let answer = told(step);
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&"ask-1".into(), &(-32050).into()));
+    let lines = stage.journal.take();
+    let is_refusal =
+        |line: &Line| matches!(line, Line::Decided { verdict: Verdict::Deny, reason: Some("rate"), .. });
+    assert!(lines.len() == 5 && lines.iter().all(is_refusal), "{lines:?}");
+    assert!(matches!(&lines[0], Line::Decided { method: Some("tools/list"), .. }), "{lines:?}");
 }
 
 #[test]

@@ -155,6 +155,46 @@ async fn each_message_is_answered_with_what_becomes_of_it() {
 }
 
 #[tokio::test]
+async fn each_message_of_a_client_is_a_request_of_its_key() {
+    let text = MCP.replace("{default: {}", "{default: {requests_per_day: 3}");
+    let sidecar = Sidecar::start(upstream(), &text).await;
+    let mut talk = Talk::begin(&sidecar).await;
+    let (mut passed, mut refused) = (0, 0);
+    for id in 1..=6 {
+        let (kind, said) = talk.call(id).await;
+        match kind {
+            // What the server says is none of the client's.
+            'F' => {
+                assert_eq!(talk.answer(id).await.0, 'F');
+                passed += 1;
+            }
+            kind => {
+                assert!(
+                    kind == 'A' && said.contains(&format!(r#""id":{id},"error":{{"code":-32050"#)),
+                    "{said}"
+                );
+                assert!(said.contains("as many requests as it may in a day: try again later, in "), "{said}");
+                refused += 1;
+            }
+        }
+    }
+    // Another session of the same key is no way around it, nor is the way over HTTP.
+    let mut other = Talk::begin(&sidecar).await;
+    refused += usize::from(other.call(7).await.0 == 'A');
+    // Unless a day begins just now.
+    assert!(passed == 3 || passed >= 4 && refused <= 3, "{passed} {refused}");
+    assert!(passed + refused >= 6 && refused >= 1);
+    let records = sidecar.records();
+    let of_rate = records.iter().filter(|record| record["reason"] == "rate");
+    let of_rate: Vec<_> = of_rate.inspect(|record| assert_eq!(record["decision"], "refuse")).collect();
+    assert!(of_rate.iter().all(|record| record["route"]["name"] == "tools/call"), "{of_rate:?}");
+    let wanted = sidecar.record(|record| record["reason"] == "rate").await;
+    assert_eq!(wanted["route"]["upstream"], "notes");
+    assert!(sidecar.metrics().await.contains("reason=\"rate\""));
+    sidecar.end().await;
+}
+
+#[tokio::test]
 async fn a_session_is_for_a_key_that_may_use_a_server_that_is_a_command() {
     let sidecar = Sidecar::start(upstream(), MCP).await;
     let key = sidecar.key.clone();

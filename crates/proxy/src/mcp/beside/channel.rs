@@ -6,6 +6,7 @@ use super::listener::{may_use, refuse, write};
 use super::seats::Seat;
 use crate::core::Core;
 use crate::guard::work;
+use crate::mcp::counted::{count, turn_away};
 use crate::mcp::http::changed;
 use crate::memory::Lease;
 use crate::refused::{Refused, Why};
@@ -90,7 +91,13 @@ impl Channel {
                     if !may_use(&self.core.policy.load(), &self.seat.server, &self.seat.workflow) {
                         return Err(Lost::Withdrawn);
                     }
-                    let step = self.step(move || session.from_client(&message)).await?;
+                    let counted = count(&self.core, self.seat.key, &self.seat.workflow);
+                    let step = self
+                        .step(move || match counted {
+                            Ok(()) => session.from_client(&message),
+                            Err(refused) => turn_away(&session, &message, &refused),
+                        })
+                        .await?;
                     self.say(stream, &self.frame(step)).await?;
                 }
                 Of::Server => {
