@@ -32,6 +32,9 @@ const ANSWERS: usize = 60;
 /// How many calls of a tool are timed.
 const CALLS: usize = 4000;
 
+/// What a table of times says.
+const HEAD: [&str; 5] = ["", "bare p50", "bare p99", "added p50", "added p99"];
+
 /// How long saturation is measured, by how many connections.
 const SATURATION: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 16;
@@ -54,12 +57,21 @@ fn main() -> Result<(), Fault> {
     }
 }
 
+/// What measures the calls of a tool alone, among the arguments.
+const CALLS_ALONE: &str = "calls";
+
 async fn measure() -> Result<(), Fault> {
     let peers = Peers::start(EVENTS).await?;
+    if std::env::args().any(|argument| argument == CALLS_ALONE) {
+        let mut table = Table::new(HEAD);
+        tool_calls(&peers, &mut table).await?;
+        table.print();
+        return Ok(());
+    }
     // First, while what is freed is not yet there to be used again.
     idle_streams(&peers).await?;
     let (bare, sidecar) = (peers.bare(), peers.sidecar());
-    let mut table = Table::new(["", "bare p50", "bare p99", "added p50", "added p99"]);
+    let mut table = Table::new(HEAD);
     let chats = SIZES.into_iter().map(|(name, size, count)| (name, peers.chat(size, false), count));
     let (name, size, count) = PROSE;
     for (name, body, count) in chats.chain([(name, peers.prose(size), count)]) {

@@ -38,6 +38,8 @@ pub enum Passed {
     Answer(Vec<u8>),
     /// It goes no further, and nothing goes back.
     Drop,
+    /// This goes to the client, whatever becomes of the message itself.
+    Tell(Vec<u8>, Box<Passed>),
     /// It waits for people. This returns once it is known what becomes of it, which may take as long as
     /// [`HOLD`](crate::HOLD).
     Later(Box<dyn FnOnce() -> Result<Passed, Lost> + Send>),
@@ -49,6 +51,7 @@ impl fmt::Debug for Passed {
             Passed::Forward(_) => "Forward",
             Passed::Answer(_) => "Answer",
             Passed::Drop => "Drop",
+            Passed::Tell(..) => "Tell",
             Passed::Later(_) => "Later",
         })
     }
@@ -93,7 +96,8 @@ fn passed(session: &Arc<Session>, step: Step) -> Passed {
     match step {
         Step::Forward(message) => Passed::Forward(message),
         Step::Answer(message) => Passed::Answer(message),
-        Step::Drop => Passed::Drop,
+        Step::Drop | Step::Heard => Passed::Drop,
+        Step::Tell(message, step) => Passed::Tell(message, Box::new(passed(session, *step))),
         Step::Hold(held) => {
             let session = Arc::clone(session);
             Passed::Later(Box::new(move || Ok(decided(&session, held))))

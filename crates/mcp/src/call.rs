@@ -5,7 +5,8 @@ use crate::gate::{Bound, Call, Judgement, Ruling, Settled, Told, WaitsFor};
 use crate::journal::{Event, Unrecorded, Verdict};
 use crate::message::{Message, Shape, Slot, splice};
 use crate::pins::{OnChange, Pinned};
-use crate::session::{Request, Session, Step, Waiting};
+use crate::session::{Request, Session, Step};
+use crate::state::Waiting;
 use obelus_gate::{Decision, Denied, Operation};
 use obelus_wire::Redacted;
 use std::time::Instant;
@@ -202,10 +203,10 @@ impl Session {
         of_call: Verdicts<'_>,
         ruling: &Ruling,
     ) -> Step {
-        let Judgement::Wait { waits_for, is_new, is_held, state, page } = &ruling.judgement else {
+        let Judgement::Wait { waits_for, is_new, is_held, state, page, summary } = &ruling.judgement else {
             return Step::Drop;
         };
-        if *is_held
+        if (*is_held || request.is_held)
             && !request.is_declined
             && Instant::now() < request.until
             && let Some(held) = self.hold(request)
@@ -218,6 +219,12 @@ impl Session {
             Ok(_) => {
                 let (approval, is_first) = (ruling.approval.as_ref(), request.state.is_none());
                 let text = waiting(of_call.operation, approval, *waits_for);
+                if let Some(bound) = approval.filter(|_| *waits_for != WaitsFor::Answer && !request.is_held)
+                    && let Some(asked) =
+                        self.ask(request, (said.tool, bound), &question(of_call.operation, bound, summary))
+                {
+                    return asked;
+                }
                 let on_page = for_people(of_call.operation, approval);
                 let is_shown = request.shows_addresses && *waits_for != WaitsFor::Answer;
                 let page = page.as_deref().filter(|_| is_shown);
@@ -371,5 +378,16 @@ fn for_people(operation: Option<&Operation>, approval: Option<&Bound>) -> String
     let id = approval.map(|approval| format!(" (approval {})", approval.id)).unwrap_or_default();
     format!(
         "{what} waits for approval{id}; nothing was sent. Whoever may decide about it does so on this page."
+    )
+}
+
+/// What people read at a client of an older revision while a call waits.
+fn question(operation: Option<&Operation>, approval: &Bound, summary: &str) -> String {
+    let what = operation.map_or("A call", |operation| operation.operation.as_str());
+    format!(
+        "{what} waits for approval (approval {}); nothing was sent.\n{summary}\nAccept to go on waiting: that approves \
+         nothing, which only people do who may decide about it elsewhere. Decline to take the call back. Cancel to wait no \
+         longer.",
+        approval.id
     )
 }

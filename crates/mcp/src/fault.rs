@@ -170,6 +170,27 @@ pub(crate) fn page_needed(id: &[u8], text: &str, name: &str, page: Page<'_>) -> 
     out
 }
 
+/// A question of the gateway's to whoever sits at a client of an older revision: a form without anything to fill in.
+/// <https://modelcontextprotocol.io/specification/2025-06-18/client/elicitation>
+pub(crate) fn ask(name: &str, text: &str) -> Vec<u8> {
+    let mut out = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":\"{name}\",\"method\":\"elicitation/create\",\"params\":{{\"message\":\""
+    )
+    .into_bytes();
+    escape(text.as_bytes(), &mut out);
+    out.extend_from_slice(b"\",\"requestedSchema\":{\"type\":\"object\",\"properties\":{}}}}");
+    out
+}
+
+/// That a question need not be answered any more.
+pub(crate) fn no_longer_asked(name: &str) -> Vec<u8> {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":\"{name}\",\"reason\":\"the \
+         call does not wait any more\"}}}}"
+    )
+    .into_bytes()
+}
+
 /// An answer that is at hand.
 pub(crate) fn told(id: Option<&[u8]>, told: &Told<'_>) -> Vec<u8> {
     let mut out = open(id);
@@ -208,6 +229,14 @@ mod tests {
         assert_eq!(
             input_required(b"1", "s", Some(page)),
             br#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","inputRequests":{"approval":{"method":"elicitation/create","params":{"mode":"url","message":"wait","url":"http://127.0.0.1:1/a"}}},"requestState":"s"}}"#
+        );
+        assert_eq!(
+            ask("n", "a\nb"),
+            br#"{"jsonrpc":"2.0","id":"n","method":"elicitation/create","params":{"message":"a\nb","requestedSchema":{"type":"object","properties":{}}}}"#
+        );
+        assert_eq!(
+            no_longer_asked("n"),
+            br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"n","reason":"the call does not wait any more"}}"#
         );
         assert_eq!(
             page_needed(b"1", "again", "n", page),

@@ -20,8 +20,8 @@ pub trait Gate: Send + Sync {
     /// Says how a call ended that might go out. `ticket` is that of the ruling.
     fn settle(&self, ticket: &str, settled: &Settled<'_>);
 
-    /// Takes back a call that was to wait and of which nobody could be told.
-    fn withdraw(&self, approval: &str);
+    /// Takes back a call that waits. Says whether it was not decided, or not used yet.
+    fn withdraw(&self, approval: &str) -> bool;
 
     /// Whether any call of this operation by this principal would be denied, whatever it is about: then its tool is not
     /// shown.
@@ -32,6 +32,9 @@ pub trait Gate: Send + Sync {
 
     /// Waits until that number is another than `seen`, or until then.
     fn wait(&self, seen: u64, until: Instant);
+
+    /// Has whoever waits look again.
+    fn wake(&self);
 }
 
 /// A call that is to be judged.
@@ -135,6 +138,8 @@ pub enum Judgement {
         state: Option<String>,
         /// Where people decide about it in a browser: of use only to somebody who may.
         page: Option<String>,
+        /// What people see of it who decide, in lines. Personal values are masked in it.
+        summary: String,
     },
     /// It was made before: the answer that was recorded, an error if it says so.
     Repeat {
@@ -250,7 +255,9 @@ impl Gate for PolicyGate {
         }
     }
 
-    fn withdraw(&self, _approval: &str) {}
+    fn withdraw(&self, _approval: &str) -> bool {
+        false
+    }
 
     fn is_closed(&self, operation: &Operation, principal: &Principal) -> bool {
         is_closed(&self.policy, operation, principal)
@@ -261,6 +268,8 @@ impl Gate for PolicyGate {
     }
 
     fn wait(&self, _seen: u64, _until: Instant) {}
+
+    fn wake(&self) {}
 }
 
 /// Whether rules deny any call of this operation: for no money at all, in no currency or one of the most common, today's

@@ -33,8 +33,6 @@ pub struct Head {
     pub revision: Option<String>,
     /// `params.arguments`.
     pub arguments: Option<Vec<u8>>,
-    /// The revision that the result of `initialize` says.
-    pub chosen: Option<String>,
     /// The id, as it is written.
     pub id: Option<Vec<u8>>,
 }
@@ -60,7 +58,6 @@ impl Head {
             name: message.text(slot),
             revision: message.text(Slot::MetaRevision),
             arguments: message.bytes(Slot::Arguments).map(<[u8]>::to_vec),
-            chosen: message.text(Slot::ResultRevision),
             id: message.raw_id().map(<[u8]>::to_vec),
             method,
         })

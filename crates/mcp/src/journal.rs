@@ -82,6 +82,9 @@ impl<'a> Redactions<'a> {
 pub struct Decided<'a> {
     /// A random name of the request.
     pub request: &'a str,
+    /// Of which traces it may be a part (W3C Trace Context), what the message says of that before what was said around it.
+    /// As it was said, so that it can be anything.
+    pub traces: &'a [String],
     /// Who asks.
     pub principal: &'a Principal,
     /// The server, by its name in the configuration.

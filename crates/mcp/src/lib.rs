@@ -21,6 +21,7 @@
 //! # Limits
 //! [`MESSAGE_BYTES_MAX`], [`DEPTH_MAX`], [`WAITING_MAX`]. Beyond them a message is refused.
 
+mod ask;
 mod between;
 mod call;
 mod fault;
@@ -32,6 +33,7 @@ mod method;
 mod pins;
 mod server;
 mod session;
+mod state;
 mod stdio;
 
 pub use between::{Between, Lost, Passed};

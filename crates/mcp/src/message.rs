@@ -38,12 +38,16 @@ pub(crate) enum Slot {
     Meta,
     /// `params._meta` says which revision the request is of.
     MetaRevision,
+    /// `params._meta` says of which trace the request is a part.
+    TraceParent,
     /// `params._meta` says what the client can do, or `params.capabilities` of `initialize`.
     Capabilities,
     /// What of these is about asking people.
     Elicitation,
     /// It shows them addresses.
     UrlElicitation,
+    /// It shows them forms.
+    FormElicitation,
     /// `params.protocolVersion`
     Revision,
     /// `params.requestId`
@@ -84,6 +88,9 @@ enum Place {
 /// The member that says in requests what their client can do.
 const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
+/// The member that says in requests of which trace they are a part (W3C Trace Context).
+const META_TRACE_PARENT: &str = "traceparent";
+
 /// The member that says in requests which revision they are of.
 pub(crate) const META_REVISION: &str = "io.modelcontextprotocol/protocolVersion";
 
@@ -110,9 +117,13 @@ impl Place {
                 ("requestState", Slot::RequestState),
                 ("inputResponses", Slot::InputResponses),
             ],
-            Place::Meta => &[(META_REVISION, Slot::MetaRevision), (META_CAPABILITIES, Slot::Capabilities)],
+            Place::Meta => &[
+                (META_REVISION, Slot::MetaRevision),
+                (META_CAPABILITIES, Slot::Capabilities),
+                (META_TRACE_PARENT, Slot::TraceParent),
+            ],
             Place::Capabilities => &[("elicitation", Slot::Elicitation)],
-            Place::Elicitation => &[("url", Slot::UrlElicitation)],
+            Place::Elicitation => &[("url", Slot::UrlElicitation), ("form", Slot::FormElicitation)],
             Place::Result => &[
                 ("tools", Slot::Tools),
                 ("cacheScope", Slot::CacheScope),
@@ -307,6 +318,14 @@ impl<'m> Message<'m> {
     /// Whether the client says here that it shows addresses to people.
     pub(crate) fn shows_addresses(&self) -> bool {
         self.at(Slot::UrlElicitation).is_some_and(|value| value.shape == Shape::Object)
+    }
+
+    /// Whether the client says here that it shows forms to people. Who says nothing of what it shows, shows these.
+    pub(crate) fn shows_forms(&self) -> bool {
+        let is_object = |slot| self.at(slot).is_some_and(|value| value.shape == Shape::Object);
+        let says_nothing =
+            self.at(Slot::UrlElicitation).is_none() && self.at(Slot::FormElicitation).is_none();
+        is_object(Slot::FormElicitation) || (is_object(Slot::Elicitation) && says_nothing)
     }
 
     /// The id that another member holds.

@@ -1,16 +1,17 @@
 //! What goes between one client and one server: each message is read, judged, and passed on or answered.
 
+use crate::ask::{Asks, GivenUp};
 use crate::call::Verdicts;
 use crate::fault::{self, Fault};
 use crate::gate::{STATE_PREFIX, Settled, Told};
-use crate::journal::{Decided, Ended, Ending, Event, Outcome, Redactions, Unrecorded, Verdict};
+use crate::journal::{Decided, Ended, Ending, Event, Outcome, Redactions, Unrecorded};
 use crate::message::{Id, Kind, Message, Slot, Unreadable, splice};
 use crate::method;
 use crate::server::Server;
+use crate::state::{State, Waiting};
 use obelus_vault::Scope;
 use obelus_wire::{Redacted, Sender};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,6 +47,10 @@ pub enum Step {
     Answer(Vec<u8>),
     /// It goes no further, and nothing goes back.
     Drop,
+    /// It was for the gateway, and nothing goes back.
+    Heard,
+    /// This goes to the client, whatever becomes of the message itself.
+    Tell(Vec<u8>, Box<Step>),
     /// It waits for people, and its answer comes later: [`Session::resume`].
     Hold(Held),
 }
@@ -53,7 +58,8 @@ pub enum Step {
 /// A call that waits for people.
 pub struct Held {
     raw: Vec<u8>,
-    id: Id,
+    pub(crate) id: Id,
+    trace: Option<String>,
     /// [`Gate::changes`](crate::Gate::changes) before it was judged.
     pub seen: u64,
     /// Until when it waits at most.
@@ -72,6 +78,8 @@ impl fmt::Debug for Step {
             Step::Forward(_) => "Forward",
             Step::Answer(_) => "Answer",
             Step::Drop => "Drop",
+            Step::Heard => "Heard",
+            Step::Tell(..) => "Tell",
             Step::Hold(_) => "Hold",
         })
     }
@@ -87,30 +95,6 @@ pub struct Session {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
-struct State {
-    /// Requests of the client.
-    asked: HashMap<Id, Waiting>,
-    /// Requests that the client gave up and the server has not answered, the oldest first: those of which it is still to
-    /// be learnt what came of them with all that is known of them.
-    given_up: VecDeque<(Id, Option<Waiting>)>,
-    /// Requests of the client that wait for people.
-    held: HashSet<Id>,
-    /// Requests of the server.
-    asked_back: HashSet<Id>,
-    /// Whether the client, of an older revision, shows addresses to people.
-    shows_addresses: bool,
-    is_closed: bool,
-}
-
-/// A request of the client that went on.
-pub(crate) struct Waiting {
-    pub(crate) method: &'static str,
-    pub(crate) ending: Box<dyn Ending>,
-    /// For the gate, if it is a call.
-    pub(crate) ticket: Option<String>,
-}
-
 /// A request of the client.
 pub(crate) struct Request<'m> {
     pub(crate) id: Id,
@@ -119,6 +103,10 @@ pub(crate) struct Request<'m> {
     pub(crate) is_modern: bool,
     /// A random name.
     pub(crate) name: String,
+    /// Of which traces it may be a part: what the message says, then what was said around it.
+    pub(crate) traces: Vec<String>,
+    /// The latter.
+    pub(crate) trace: Option<&'m str>,
     /// Whether the client shows addresses to people.
     pub(crate) shows_addresses: bool,
     /// The state of ours that the client hands back.
@@ -148,15 +136,22 @@ impl Session {
 
     /// Reads a message of the client. [`Step::Forward`] goes to the server. May wait for the audit and the gate's files.
     pub fn from_client(&self, raw: &[u8]) -> Step {
+        self.from_client_of(raw, None)
+    }
+
+    /// The same of a message around which it was said of which trace it is a part, as for HTTP in a header.
+    pub fn from_client_of(&self, raw: &[u8], trace: Option<&str>) -> Step {
         if self.state().is_closed {
             return Step::Drop;
         }
         let message = match Message::read(&self.server.lex, raw) {
             Ok(message) => message,
-            Err(Unreadable { fault, id }) => return self.refuse(id.as_deref(), None, "malformed", fault),
+            Err(Unreadable { fault, id }) => {
+                return self.refuse((id.as_deref(), None), &traces(None, trace), "malformed", fault);
+            }
         };
         match &message.kind {
-            Kind::Request { method } => self.request(&message, method, None),
+            Kind::Request { method } => self.request(&message, method, (trace, None)),
             Kind::Notification { method } => self.notification(&message, method),
             Kind::Response { .. } => self.answer_back(&message),
         }
@@ -172,12 +167,13 @@ impl Session {
         let fault = Fault::refused(text);
         let message = match Message::read(&self.server.lex, raw) {
             Ok(message) => message,
-            Err(Unreadable { id, .. }) => return self.refuse(id.as_deref(), None, reason, fault),
+            Err(Unreadable { id, .. }) => return self.refuse((id.as_deref(), None), &[], reason, fault),
         };
         if let Kind::Request { method } = &message.kind {
-            return self.refuse(message.raw_id(), method::of_client(method), reason, fault);
+            let of = (message.raw_id(), method::of_client(method));
+            return self.refuse(of, &traces(Some(&message), None), reason, fault);
         }
-        drop(self.refuse(None, None, reason, fault));
+        drop(self.refuse((None, None), &[], reason, fault));
         let is_answer = matches!(message.kind, Kind::Response { .. });
         match message.id.as_ref().filter(|id| is_answer && self.state().asked_back.remove(id)) {
             Some(_) => Step::Forward(no_answer().answer(message.raw_id())),
@@ -189,27 +185,44 @@ impl Session {
     /// than [`Step::Hold`].
     pub fn resume(&self, held: &Held) -> Step {
         let is_waited_for = |state: &State| state.held.contains(&held.id) && !state.is_closed;
-        if !is_waited_for(&self.state()) {
-            // The client has given it up, or left.
-            return Step::Drop;
-        }
-        let step = match Message::read(&self.server.lex, &held.raw) {
-            Ok(message) => match &message.kind {
-                Kind::Request { method } => self.request(&message, method, Some(held.until)),
+        let given_up = {
+            let mut state = self.state();
+            if !is_waited_for(&state) {
+                // The client has given it up, or left.
+                return Step::Drop;
+            }
+            state.asks.given_up(&held.id)
+        };
+        let step = match (Message::read(&self.server.lex, &held.raw), given_up) {
+            (Ok(message), Some(GivenUp::TakenBack(asked))) => self.taken_back(&message, &asked),
+            (Ok(message), given_up) => match &message.kind {
+                Kind::Request { method } => {
+                    let until = if given_up.is_some() { Instant::now() } else { held.until };
+                    self.request(&message, method, (held.trace.as_deref(), Some(until)))
+                }
                 _ => Step::Drop,
             },
-            Err(_) => Step::Drop,
+            (Err(_), _) => Step::Drop,
         };
-        if matches!(step, Step::Hold(_)) || self.state().held.remove(&held.id) {
+        if matches!(step, Step::Hold(_)) {
             return step;
         }
-        // It was given up meanwhile: what has left has left.
-        match step {
+        let (is_waited_for, unanswered) = {
+            let mut state = self.state();
+            (state.held.remove(&held.id), state.asks.end(&held.id))
+        };
+        let step = match step {
+            step if is_waited_for => step,
+            // It was given up meanwhile: what has left has left.
             Step::Forward(message) => {
                 self.give_up(held.id.clone());
                 Step::Forward(message)
             }
             _ => Step::Drop,
+        };
+        match unanswered {
+            Some(ask) => Step::Tell(fault::no_longer_asked(&ask), Box::new(step)),
+            None => step,
         }
     }
 
@@ -238,6 +251,7 @@ impl Session {
             let mut state = self.state();
             state.is_closed = true;
             state.held.clear();
+            state.asks = Asks::default();
             (std::mem::take(&mut state.asked), std::mem::take(&mut state.given_up))
         };
         for waiting in asked.into_values() {
@@ -290,11 +304,17 @@ impl Session {
         self.server.messages.text(text, &self.scope).ok()
     }
 
-    fn request(&self, message: &Message<'_>, method: &str, held_until: Option<Instant>) -> Step {
+    fn request(
+        &self,
+        message: &Message<'_>,
+        method: &str,
+        (trace, held_until): (Option<&str>, Option<Instant>),
+    ) -> Step {
         let (Some(id), Some(raw_id)) = (message.id.clone(), message.raw_id()) else { return Step::Drop };
         // Asked first: what changes from now on is seen by whoever waits.
         let seen = self.server.gate.changes();
-        let refuse = |method, reason, fault| self.refuse(Some(raw_id), method, reason, fault);
+        let traces = traces(Some(message), trace);
+        let refuse = |method, reason, fault| self.refuse((Some(raw_id), method), &traces, reason, fault);
         let Some(method) = method::of_client(method) else {
             return refuse(None, "unknown_method", Fault::method());
         };
@@ -311,7 +331,9 @@ impl Session {
         let state = state.filter(|state| method == "tools/call" && state.starts_with(STATE_PREFIX));
         let is_declined = state.is_some() && message.bytes(Slot::InputResponses).is_some_and(is_declined);
         if method == "initialize" {
-            self.state().shows_addresses = message.shows_addresses();
+            let mut state = self.state();
+            state.shows_addresses = message.shows_addresses();
+            state.shows_forms = message.shows_forms();
         }
         // What is the gateway's own goes no further.
         let without = match message.at(Slot::Params).filter(|_| state.is_some()) {
@@ -345,6 +367,8 @@ impl Session {
             method,
             is_modern,
             name,
+            traces,
+            trace,
             shows_addresses,
             state,
             is_declined,
@@ -371,6 +395,7 @@ impl Session {
     ) -> Result<Box<dyn Ending>, Unrecorded> {
         self.server.journal.decided(&Decided {
             request: &request.name,
+            traces: &request.traces,
             principal: &self.principal,
             server: &self.server.name,
             method: Some(request.method),
@@ -391,32 +416,14 @@ impl Session {
     }
 
     /// Records that a message of the client goes nowhere, and says so.
-    fn refuse(
+    pub(crate) fn refuse(
         &self,
-        id: Option<&[u8]>,
-        method: Option<&'static str>,
+        (id, method): (Option<&[u8]>, Option<&'static str>),
+        traces: &[String],
         reason: &'static str,
         fault: Fault,
     ) -> Step {
-        let decided = Decided {
-            request: "",
-            principal: &self.principal,
-            server: &self.server.name,
-            method,
-            tool: None,
-            operation: None,
-            decision: None,
-            arguments: None,
-            verdict: Verdict::Deny,
-            reason: Some(reason),
-            approval: None,
-            is_asked: false,
-            redactions: Redactions::default(),
-            scanned_bytes: 0,
-            unread: &[],
-            is_durable: false,
-            leaves: None,
-        };
+        let decided = Decided { traces, method, reason: Some(reason), ..self.nothing_of() };
         // It goes nowhere whether or not that can be recorded.
         drop(self.server.journal.decided(&decided));
         Step::Answer(fault.answer(id))
@@ -439,7 +446,7 @@ impl Session {
             "unknown_method"
         };
         // Nobody waits for an answer to it.
-        drop(self.refuse(None, None, reason, Fault::method()));
+        drop(self.refuse((None, None), &[], reason, Fault::method()));
         Step::Drop
     }
 
@@ -451,6 +458,7 @@ impl Session {
         let (ended, was_held) = {
             let mut state = self.state();
             if state.held.remove(&id) {
+                state.asks.end(&id);
                 (Vec::new(), true)
             } else if let Some(waiting) = state.asked.remove(&id) {
                 let mut ended = Vec::new();
@@ -486,6 +494,7 @@ impl Session {
         Some(Held {
             raw: request.came.to_vec(),
             id: request.id.clone(),
+            trace: request.trace.map(str::to_owned),
             seen: request.seen,
             until: request.until,
         })
@@ -493,15 +502,18 @@ impl Session {
 
     /// An answer of the client to a request of the server.
     fn answer_back(&self, message: &Message<'_>) -> Step {
+        if let Some(step) = self.answered_to_us(message) {
+            return step;
+        }
         let is_asked = message.id.as_ref().is_some_and(|id| self.state().asked_back.remove(id));
         if !is_asked {
-            drop(self.refuse(None, None, "unmatched", Fault::invalid("nobody asked")));
+            drop(self.refuse((None, None), &[], "unmatched", Fault::invalid("nobody asked")));
             return Step::Drop;
         }
         match self.server.messages.redact(Sender::Client, message.raw, &self.scope) {
             Ok(redacted) => self.passed(redacted).map_or(Step::Drop, Step::Forward),
             Err(refusal) => {
-                drop(self.refuse(None, None, refusal.reason.as_str(), Fault::refused("")));
+                drop(self.refuse((None, None), &[], refusal.reason.as_str(), Fault::refused("")));
                 Step::Forward(no_answer().answer(message.raw_id()))
             }
         }
@@ -523,7 +535,7 @@ impl Session {
                 return refuse(refusal.reason.as_str(), Fault::refused("the request cannot be passed on"));
             }
         };
-        let is_new = {
+        let is_new = !Asks::is_ours(&id) && {
             let mut state = self.state();
             state.asked_back.len() < WAITING_MAX && state.asked_back.insert(id.clone())
         };
@@ -687,34 +699,8 @@ impl Session {
     }
 
     /// Nothing in it is left half done where a thread could panic.
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Whether a request of the client may have that id.
-    fn admit(&self, id: &Id, is_held: bool) -> Result<(), (&'static str, Fault)> {
-        let is_given_up = self.given_up.iter().any(|(given_up, _)| given_up == id);
-        if self.asked.contains_key(id) || self.held.contains(id) != is_held || is_given_up {
-            return Err((
-                "id",
-                Fault::invalid("another request with this id is under way: give each its own"),
-            ));
-        }
-        if self.asked.len() >= WAITING_MAX {
-            return Err(("limit", Fault::refused("too many requests are under way: wait for answers")));
-        }
-        Ok(())
-    }
-
-    /// What is known of a request that the server answers, and whether the client has given it up.
-    fn answered(&mut self, id: &Id) -> Option<(Option<Waiting>, bool)> {
-        if let Some(waiting) = self.asked.remove(id) {
-            return Some((Some(waiting), false));
-        }
-        let at = self.given_up.iter().position(|(given_up, _)| given_up == id)?;
-        self.given_up.remove(at).map(|(_, waiting)| (waiting, true))
     }
 }
 
@@ -722,6 +708,12 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Of which traces a message may be a part: what it says, then what was said around it.
+fn traces(message: Option<&Message<'_>>, around: Option<&str>) -> Vec<String> {
+    let within = message.and_then(|message| message.text(Slot::TraceParent));
+    within.into_iter().chain(around.map(str::to_owned)).collect()
 }
 
 /// What a server reads that has asked the client something.
@@ -737,7 +729,7 @@ fn is_declined(responses: &[u8]) -> bool {
 }
 
 /// 128 random bits.
-fn random_name() -> Option<String> {
+pub(crate) fn random_name() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
     Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -334,14 +334,7 @@ fn read_client(sides: &Sides, input: Box<dyn Read + Send>) {
             )),
         };
         let is_passed = match passed {
-            Ok(Passed::Forward(message)) => sides.to_server.send(Some(line(message))).is_ok(),
-            Ok(Passed::Answer(message)) => sides.tell(message).is_ok(),
-            Ok(Passed::Drop) => true,
-            Ok(later @ Passed::Later(_)) => {
-                let sides = sides.clone();
-                thread::spawn(move || hold(&sides, later));
-                true
-            }
+            Ok(passed) => pass(sides, passed),
             Err(lost) => {
                 sides.stopper.lose(lost);
                 false
@@ -353,20 +346,38 @@ fn read_client(sides: &Sides, input: Box<dyn Read + Send>) {
     }
 }
 
+/// Does with a message of the client what is to become of it. Says whether anybody is there for it.
+fn pass(sides: &Sides, passed: Passed) -> bool {
+    match passed {
+        Passed::Forward(message) => sides.to_server.send(Some(line(message))).is_ok(),
+        Passed::Answer(message) => sides.tell(message).is_ok(),
+        Passed::Drop => true,
+        Passed::Tell(message, next) => sides.tell(message).is_ok() && pass(sides, *next),
+        later @ Passed::Later(_) => {
+            let sides = sides.clone();
+            thread::spawn(move || hold(&sides, later));
+            true
+        }
+    }
+}
+
 /// Waits until a call that waits for people is decided. There are as many of these threads as a session holds calls.
 fn hold(sides: &Sides, mut passed: Passed) {
     loop {
-        // One whom nobody can tell has left, which others notice.
-        match passed {
+        passed = match passed {
             Passed::Later(wait) => match wait() {
-                Ok(decided) => passed = decided,
+                Ok(decided) => decided,
                 Err(lost) => return sides.stopper.lose(lost),
             },
-            Passed::Forward(message) => {
-                return sides.to_server.send(Some(line(message))).unwrap_or_default();
+            Passed::Tell(message, next) => match sides.tell(message) {
+                Ok(()) => *next,
+                Err(_) => return,
+            },
+            // One whom nobody can tell has left, which others notice.
+            last => {
+                pass(sides, last);
+                return;
             }
-            Passed::Answer(message) => return sides.tell(message).unwrap_or_default(),
-            Passed::Drop => return,
         }
     }
 }
@@ -388,7 +399,7 @@ fn read_server(sides: &Sides, pipe: impl Read) -> Event {
                     return Event::ServerStuck;
                 }
             }
-            Ok(Passed::Drop | Passed::Later(_)) => {}
+            Ok(Passed::Drop | Passed::Tell(..) | Passed::Later(_)) => {}
             Err(lost) => {
                 sides.stopper.lose(lost);
                 return Event::Lost(lost);

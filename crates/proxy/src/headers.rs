@@ -128,7 +128,16 @@ pub(crate) fn trace(client: &HeaderMap, reader: &Reader) -> Option<Word> {
 /// The only `traceparent`, if it has the form of one and its ids could be nothing else.
 fn traceparent<'a>(client: &'a HeaderMap, reader: &Reader) -> Option<&'a HeaderValue> {
     let value = single(client, &TRACEPARENT).ok()??;
-    (is_traceparent(value.as_bytes()) && is_clean(reader, value)).then_some(value)
+    is_trace(value.as_bytes(), reader).then_some(value)
+}
+
+/// The same of what says elsewhere than in a header of which trace something is a part.
+pub(crate) fn trace_of(said: &str, reader: &Reader) -> Option<Word> {
+    is_trace(said.as_bytes(), reader).then(|| Word::new(said)).flatten()
+}
+
+fn is_trace(value: &[u8], reader: &Reader) -> bool {
+    is_traceparent(value) && matches!(reader.read(value), Ok(None))
 }
 
 /// `00-` 32 digits `-` 16 digits `-` 2 digits, hexadecimal and small, neither id of zeros alone

@@ -11,6 +11,8 @@ mod mcp;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod mcp_approvals;
 #[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
+mod mcp_asks;
+#[expect(clippy::unwrap_used, reason = "a test that cannot do its part must fail")]
 mod mcp_beside;
 mod policy;
 mod posture;

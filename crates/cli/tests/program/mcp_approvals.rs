@@ -46,7 +46,7 @@ pub(crate) struct Talk {
 }
 
 /// Has a scenario happen with `obelus mcp` alone, and with `obelus serve` beside it.
-fn both_ways(gate_more: &str, scenario: impl Fn(Shop)) {
+pub(crate) fn both_ways(gate_more: &str, scenario: impl Fn(Shop)) {
     for is_beside in [false, true] {
         let mut shop = Shop::open(gate_more);
         if is_beside {
@@ -107,7 +107,7 @@ impl Shop {
     }
 
     /// Runs a command of those who decide.
-    fn approvals(&self, who: &str, args: &[&str]) -> crate::support::Run {
+    pub(crate) fn approvals(&self, who: &str, args: &[&str]) -> crate::support::Run {
         let args = [&["approvals"], args, &["--admin", &self.admin]].concat();
         let output = obelus(self.folder.path(), &args)
             .env("OBELUS_APPROVER_TOKEN", format!("token-of-{who}"))
@@ -149,6 +149,15 @@ impl Talk {
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{}}}"#, message["params"]);
         writeln!(self.to.as_mut().unwrap(), "{text}").unwrap();
         id
+    }
+
+    /// Answers a question.
+    pub(crate) fn answer(&mut self, id: &Value, result: &Value) {
+        self.tell(&json!({"jsonrpc": "2.0", "id": id, "result": result}));
+    }
+
+    pub(crate) fn tell(&mut self, message: &Value) {
+        writeln!(self.to.as_mut().unwrap(), "{message}").unwrap();
     }
 
     pub(crate) fn hear(&mut self) -> Value {

@@ -187,7 +187,7 @@ impl Stage {
 fn told(step: &Step) -> String {
     match step {
         Step::Forward(bytes) | Step::Answer(bytes) => String::from_utf8(bytes.clone()).expect("text"),
-        Step::Drop | Step::Hold(_) => String::new(),
+        Step::Drop | Step::Heard | Step::Tell(..) | Step::Hold(_) => String::new(),
     }
 }
 

@@ -204,11 +204,13 @@ impl Judging<'_> {
 }
 
 /// The call must be asked for anew. One that somebody else has ended needs no other end.
-pub(super) fn void(stores: &GateStores, id: &str, now: u64) {
-    if stores.approvals.void(id, now).is_ok() {
+pub(super) fn void(stores: &GateStores, id: &str, now: u64) -> bool {
+    let is_void = stores.approvals.void(id, now).is_ok();
+    if is_void {
         release(stores, id);
         stores.ring();
     }
+    is_void
 }
 
 /// Gives back what was counted. What stays counted errs on the safe side.

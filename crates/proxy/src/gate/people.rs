@@ -110,7 +110,9 @@ impl People {
                 let state = next_state(now, call, &approval, None);
                 let waits_for = WaitsFor::People(approval.approvers);
                 let page = page(now, &approval);
-                let judgement = Judgement::Wait { waits_for, is_new: true, is_held: false, state, page };
+                let summary = summary::lines(&approval.summary);
+                let judgement =
+                    Judgement::Wait { waits_for, is_new: true, is_held: false, state, page, summary };
                 Ruling { decision: Some(decision), judgement, approval: Some(bound(&approval)) }
             }
             Ok(Verdict::Attached(approval)) => attached(now, judging, call, &approval, None),
@@ -186,10 +188,8 @@ impl Judges for People {
         }
     }
 
-    fn withdraw(&self, approval: &str) {
-        if let Some(now) = Now::of(&self.core) {
-            void(&now.stores, approval, unix_seconds());
-        }
+    fn withdraw(&self, approval: &str) -> bool {
+        Now::of(&self.core).is_some_and(|now| void(&now.stores, approval, unix_seconds()))
     }
 
     fn is_closed(&self, operation: &Operation, principal: &Principal) -> bool {
@@ -207,6 +207,12 @@ impl Judges for People {
             drop(timeout_at(until.into(), changes.wait_for(|count| *count != seen)).await);
         });
     }
+
+    fn wake(&self) {
+        if let Some(now) = Now::of(&self.core) {
+            now.stores.ring();
+        }
+    }
 }
 
 /// A call of which an approval is known: `round` says how often its client was told to ask again, if it hands that back.
@@ -223,6 +229,7 @@ fn attached(
         is_held: round.is_some(),
         state: next_state(now, call, approval, round),
         page: page(now, approval),
+        summary: summary::lines(&approval.summary),
     };
     let say = |reason, text: &str| Judgement::Deny { reason, text: text.to_owned() };
     let mut decision = None;

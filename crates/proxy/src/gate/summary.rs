@@ -115,6 +115,21 @@ pub(super) fn summary(operation: &Operation, masked: &Value, decision: &Decision
     .to_string()
 }
 
+/// The same in lines, without what it says nothing of.
+pub(super) fn lines(summary: &str) -> String {
+    let value: Value = serde_json::from_str(summary).unwrap_or_default();
+    let lines = value.as_object().into_iter().flatten().filter_map(|(name, value)| {
+        let text = match value {
+            Value::Null => return None,
+            Value::Array(all) if all.is_empty() => return None,
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Some(format!("{}: {text}", name.replace('_', " ")))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// What cannot be taken back of a call of this class.
 fn consequence(class: obelus_gate::RiskClass) -> &'static str {
     use obelus_gate::RiskClass;

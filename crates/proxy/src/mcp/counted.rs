@@ -51,7 +51,7 @@ impl Between for Counted {
             Err(refused) => Ok(match turn_away(&self.session, raw, &refused) {
                 Step::Forward(message) => Passed::Forward(message),
                 Step::Answer(message) => Passed::Answer(message),
-                Step::Drop | Step::Hold(_) => Passed::Drop,
+                _ => Passed::Drop,
             }),
         }
     }

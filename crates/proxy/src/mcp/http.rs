@@ -72,6 +72,8 @@ struct Visit {
     holder: Holder,
     /// The session within the tenant, whose tokens are meant.
     session: String,
+    /// Of which trace the request is a part, as its header says.
+    trace: Option<Word>,
     ticket: Ticket,
 }
 
@@ -221,7 +223,8 @@ fn visit(core: &Arc<Core>, head: &Parts, holder: Holder, ticket: Ticket) -> Resu
     };
     core.rate.take(holder.id, &flow, SystemTime::now())?;
     let session = session_name(&flow, &head.headers)?.to_owned();
-    Ok(Visit { core: Arc::clone(core), policy, name, tools, way, holder, session, ticket })
+    let trace = headers::trace(&head.headers, &policy.reader);
+    Ok(Visit { core: Arc::clone(core), policy, name, tools, way, holder, session, trace, ticket })
 }
 
 impl Visit {
@@ -293,10 +296,6 @@ async fn post(visit: Visit, head: &Parts, body: Incoming) -> Result<Response<Ans
             return Err(Refused::new(400, Why::Malformed, message));
         }
     };
-    if !begins && revision.is_some() && legacy.chosen().is_some_and(|chosen| Some(chosen) != revision) {
-        let fault = Fault::headers("MCP-Protocol-Version is not the revision that was chosen");
-        return refuse(&visit, 400, "header", fault, message.id.as_deref()).await;
-    }
     let session = Arc::clone(&legacy.session);
     let mut job = Job::new(visit, session, body, Some(message), lease);
     job.revision = revision.and_then(|text| HeaderValue::from_str(&text).ok());
@@ -337,6 +336,7 @@ async fn refuse(
     id: Option<&[u8]>,
 ) -> Result<Response<Answer>, Refused> {
     let record = Record {
+        traceparent: visit.trace.clone(),
         actor: visit.actor(),
         route: Some(Route { upstream: Word::new(&visit.name), name: ROUTE, model: None }),
         decision: Some(Decision::Refuse),
@@ -371,6 +371,7 @@ async fn read_body(
     let read = exposed::revoke(&visit.core.keys, &body, SystemTime::now(), &mut exposed);
     exposed::stop(&visit.core, &exposed);
     let base = Record {
+        traceparent: visit.trace.clone(),
         actor: visit.actor(),
         route: Some(Route { upstream: Word::new(&visit.name), name: ROUTE, model: None }),
         ..Record::new(Kind::KeyExposed)

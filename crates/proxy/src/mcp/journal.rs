@@ -2,6 +2,7 @@
 
 use crate::core::Core;
 use crate::gate;
+use crate::headers::trace_of;
 use crate::seen::seen;
 use obelus::Category;
 use obelus_audit::{
@@ -49,7 +50,9 @@ impl LogJournal {
         }
     }
 
-    fn decision(&self, decided: &Decided<'_>) -> Record {
+    fn decision(&self, core: &Core, decided: &Decided<'_>) -> Record {
+        let policy = core.policy.load();
+        let traceparent = decided.traces.iter().find_map(|said| trace_of(said, &policy.reader));
         let actor = Word::new(&decided.principal.key)
             .zip(Word::new(&decided.principal.workflow))
             .map(|(key, workflow)| Actor { key, workflow });
@@ -61,6 +64,7 @@ impl LogJournal {
         let is_call = decided.operation.is_some() || decided.arguments.is_some();
         Record {
             request_id: Word::new(decided.request),
+            traceparent,
             actor,
             route: Some(route),
             decision: Some(match decided.verdict {
@@ -145,12 +149,12 @@ fn counted(counts: &[(Category, u64)]) -> BTreeMap<&'static str, u64> {
 impl Journal for LogJournal {
     fn decided(&self, decided: &Decided<'_>) -> Result<Box<dyn Ending>, Unrecorded> {
         let place = self.place()?;
-        let mut record = self.decision(decided);
+        let core = self.core.upgrade().ok_or(Unrecorded)?;
+        let mut record = self.decision(&core, decided);
         if decided.is_asked {
             let asked = Record { kind: Kind::ApprovalRequested, ..record.clone() };
             self.log.append_blocking(&asked, SystemTime::now()).or(Err(Unrecorded))?;
         }
-        let core = self.core.upgrade().ok_or(Unrecorded)?;
         record.exposed = seen(&core, decided.redactions.keys, record.request_id.as_ref());
         if let Some(call) = &mut record.call {
             call.sealed = sealed(&core, decided)?;
@@ -163,9 +167,16 @@ impl Journal for LogJournal {
         } else {
             self.place()?.put(&record, SystemTime::now());
         }
-        let Record { request_id, actor, route, policy_version, tool, .. } = record;
-        let answer =
-            Record { request_id, actor, route, policy_version, tool, ..Record::new(Kind::ToolAnswer) };
+        let Record { request_id, traceparent, actor, route, policy_version, tool, .. } = record;
+        let answer = Record {
+            request_id,
+            traceparent,
+            actor,
+            route,
+            policy_version,
+            tool,
+            ..Record::new(Kind::ToolAnswer)
+        };
         Ok(Box::new(Answer { place, record: answer, began: Instant::now(), core: Weak::clone(&self.core) }))
     }
 

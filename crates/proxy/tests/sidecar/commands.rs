@@ -135,6 +135,14 @@ async fn each_message_is_answered_with_what_becomes_of_it() {
     let (kind, told) = talk.answer(1).await;
     assert!(kind == 'F' && told.contains("obl_email_") && !told.contains("jenny"), "{told}");
     assert_eq!(talk.answer(1).await, ('D', String::new()), "nobody waits for it any more");
+    let (kind, _) = talk
+        .client
+        .pass(r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"find","_meta":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}}"#)
+        .await;
+    assert_eq!((kind, talk.answer(3).await.0), ('F', 'F'));
+    let traced =
+        sidecar.record(|record| record["kind"] == "tool_answer" && record["traceparent"].is_string()).await;
+    assert_eq!(traced["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     let (kind, told) = talk.client.pass("[]").await;
     assert!(kind == 'A' && told.contains("-32600"), "{told}");
     let (kind, told) = talk.server.pass(r#"{"jsonrpc":"2.0","id":9,"method":"tools/call"}"#).await;

@@ -1,5 +1,7 @@
 //! Servers of tools that are elsewhere, at `/mcp/NAME`, to a server that is none.
 
+mod streams;
+
 use crate::support::{Act, Reply, Sidecar, Upstream, app, env, raw, send, wait, yaml};
 use obelus_proxy::App;
 use serde_json::{Value, json};
@@ -323,7 +325,7 @@ async fn what_is_no_request_to_a_server_of_tools_goes_nowhere() {
         ("/mcp/notes", format!("{BOTH}{session}Mcp-Name: send\r\n"), ping, 400),
         (
             "/mcp/notes",
-            format!("{BOTH}Mcp-Session-Id: {}\r\nMCP-Protocol-Version: 2025-06-18\r\n", client.session),
+            format!("{BOTH}Mcp-Session-Id: {}\r\nMCP-Protocol-Version: 2026-07-28\r\n", client.session),
             ping,
             400,
         ),

@@ -98,11 +98,11 @@ impl Channel {
                             Err(refused) => turn_away(&session, &message, &refused),
                         })
                         .await?;
-                    self.say(stream, &self.frame(step)).await?;
+                    self.say_step(stream, step).await?;
                 }
                 Of::Server => {
                     let step = self.step(move || session.from_server(&message)).await?;
-                    self.say(stream, &self.frame(step)).await?;
+                    self.say_step(stream, step).await?;
                     self.seat.settled.notify_one();
                 }
                 Of::Errors => {
@@ -138,7 +138,7 @@ impl Channel {
             let session = Arc::clone(&self.seat.session);
             match self.step(move || session.resume(&held)).await? {
                 Step::Hold(again) => held = again,
-                step => return self.say(stream, &self.frame(step)).await,
+                step => return self.say_step(stream, step).await,
             }
         }
     }
@@ -153,13 +153,19 @@ impl Channel {
         Lost::Fault
     }
 
-    fn frame(&self, step: Step) -> Frame {
-        match step {
+    /// Says what becomes of a message.
+    async fn say_step(&self, stream: &mut UnixStream, mut step: Step) -> Result<(), Lost> {
+        while let Step::Tell(message, next) = step {
+            self.say(stream, &Frame::new(Kind::Tell, message)).await?;
+            step = *next;
+        }
+        let frame = match step {
             Step::Forward(message) => Frame::new(Kind::Forward, message),
             Step::Answer(message) => Frame::new(Kind::Answer, message),
-            Step::Drop => Frame::new(Kind::Drop, Vec::new()),
             Step::Hold(held) => Frame::new(Kind::Wait, self.seat.hold(held).to_be_bytes()),
-        }
+            Step::Drop | Step::Heard | Step::Tell(..) => Frame::new(Kind::Drop, Vec::new()),
+        };
+        self.say(stream, &frame).await
     }
 
     /// The next message, with the memory that it takes; nothing if the other side has ended the channel.

@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Answer,
     /// It goes no further, and nothing goes back.
     Drop,
+    /// This goes to the client; what becomes of the message comes next.
+    Tell,
     /// It waits for people: the number of the channel on which its end is told, eight bytes, the greatest first.
     Wait,
     /// The line, redacted.
@@ -47,7 +49,7 @@ pub(super) enum Kind {
     Over,
 }
 
-const KINDS: [(Kind, u8); 11] = [
+const KINDS: [(Kind, u8); 12] = [
     (Kind::Hello, b'H'),
     (Kind::Message, b'M'),
     (Kind::Begun, b'B'),
@@ -55,6 +57,7 @@ const KINDS: [(Kind, u8); 11] = [
     (Kind::Forward, b'F'),
     (Kind::Answer, b'A'),
     (Kind::Drop, b'D'),
+    (Kind::Tell, b'C'),
     (Kind::Wait, b'W'),
     (Kind::Text, b'T'),
     (Kind::NoText, b'N'),

@@ -23,6 +23,9 @@ const OPENING_TIME: Duration = Duration::from_secs(30);
 /// How long it may take to end a session, and to say why it has.
 const END_TIME: Duration = Duration::from_secs(5);
 
+/// Messages that the client is told besides what becomes of one.
+const BESIDES_MAX: usize = 4;
+
 /// A connection to the sidecar that serves there, if one does.
 ///
 /// # Errors
@@ -164,22 +167,28 @@ impl Between for Remote {
 impl Connections {
     /// Has a message judged.
     fn judged(self: &Arc<Self>, channel: &Mutex<UnixStream>, raw: &[u8]) -> Result<Passed, Lost> {
-        let frame = self.ask(channel, raw)?;
-        self.passed(frame)
+        let stream = channel.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = frame::write(&stream, &Frame::new(Kind::Message, raw)).and_then(|()| told(&stream));
+        drop(stream);
+        self.passed(said)
     }
 
-    fn passed(self: &Arc<Self>, frame: Frame) -> Result<Passed, Lost> {
-        match (frame.kind, <[u8; 8]>::try_from(frame.body.as_slice())) {
-            (Kind::Forward, _) => Ok(Passed::Forward(frame.body)),
-            (Kind::Answer, _) => Ok(Passed::Answer(frame.body)),
-            (Kind::Drop, _) => Ok(Passed::Drop),
+    /// What becomes of a message, with what the client is told besides.
+    fn passed(self: &Arc<Self>, said: io::Result<Option<(Vec<Vec<u8>>, Frame)>>) -> Result<Passed, Lost> {
+        let Ok(Some((besides, frame))) = said else { return Err(self.lost()) };
+        let passed = match (frame.kind, <[u8; 8]>::try_from(frame.body.as_slice())) {
+            (Kind::Forward, _) => Passed::Forward(frame.body),
+            (Kind::Answer, _) => Passed::Answer(frame.body),
+            (Kind::Drop, _) => Passed::Drop,
             (Kind::Wait, Ok(number)) => {
                 let connections = Arc::clone(self);
                 let number = u64::from_be_bytes(number);
-                Ok(Passed::Later(Box::new(move || connections.held(number))))
+                Passed::Later(Box::new(move || connections.held(number)))
             }
-            _ => Err(self.lost()),
-        }
+            _ => return Err(self.lost()),
+        };
+        let tell = |next, message| Passed::Tell(message, Box::new(next));
+        Ok(besides.into_iter().rev().fold(passed, tell))
     }
 
     /// What becomes of a call that waits for people: a channel of its own tells it.
@@ -187,12 +196,9 @@ impl Connections {
         let said = UnixStream::connect(&self.path).and_then(|stream| {
             let open = Open::Channel { session: self.id.clone(), of: Of::Held(number) };
             frame::write(&stream, &opening(open))?;
-            frame::read(&stream, PASSED_BYTES_MAX)
+            told(&stream)
         });
-        match said {
-            Ok(Some(frame)) => self.passed(frame),
-            _ => Err(self.lost()),
-        }
+        self.passed(said)
     }
 
     /// Says something on a channel, and gets the answer.
@@ -209,6 +215,20 @@ impl Connections {
         // The other side may have ended it already.
         self.first.shutdown(Shutdown::Write).unwrap_or_default();
         self.verdict.get()
+    }
+}
+
+/// Reads what the client is told besides, and what becomes of the message; nothing at the end.
+fn told(stream: &UnixStream) -> io::Result<Option<(Vec<Vec<u8>>, Frame)>> {
+    let mut besides = Vec::new();
+    loop {
+        match frame::read(stream, PASSED_BYTES_MAX)? {
+            Some(frame) if frame.kind == Kind::Tell && besides.len() < BESIDES_MAX => {
+                besides.push(frame.body)
+            }
+            Some(frame) => return Ok(Some((besides, frame))),
+            None => return Ok(None),
+        }
     }
 }
 

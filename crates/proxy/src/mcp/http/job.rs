@@ -1,9 +1,11 @@
 //! One request from its message to its answer, in a task of its own: a client that goes away does not keep anybody from
 //! learning what came of a call.
 
+mod pump;
+
 use super::sessions::Legacy;
 use super::stream::Out;
-use super::{SESSION_ID, Visit, mirror, sse};
+use super::{LAST_EVENT_ID, SESSION_ID, Visit, mirror};
 use crate::answer::Answer;
 use crate::body::{self, Bounds};
 use crate::guard::work;
@@ -13,13 +15,13 @@ use crate::memory::Lease;
 use crate::refused::{Refused, Why};
 use crate::upstream::{Outgoing, Unanswered};
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
     HeaderValue,
 };
 use hyper::{Method, Response, StatusCode};
+use obelus_audit::Word;
 use obelus_mcp::{Fault, Head, Held, MESSAGE_BYTES_MAX, REVISIONS, Session, Sort, Step};
 use std::future::Future;
 use std::sync::Arc;
@@ -97,7 +99,9 @@ impl Job {
 
     async fn run(mut self, mut out: Out) {
         let (session, raw) = (Arc::clone(&self.session), std::mem::take(&mut self.body));
-        let mut step = self.step(move || session.from_client(&raw)).await;
+        let trace = self.visit.trace.clone();
+        let mut step =
+            self.step(move || session.from_client_of(&raw, trace.as_ref().map(Word::as_str))).await;
         loop {
             match step {
                 Step::Answer(message) => {
@@ -112,6 +116,12 @@ impl Job {
                         false => (400, Fault::refused("the message is not passed on").answer(None)),
                     };
                     return self.finish(&mut out, status, message, HeaderMap::new()).await;
+                }
+                Step::Heard => return self.finish(&mut out, 202, Vec::new(), HeaderMap::new()).await,
+                Step::Tell(message, next) => {
+                    out.begin(HeaderMap::new());
+                    out.event(&message, self.patience()).await;
+                    step = *next;
                 }
                 Step::Hold(held) => match self.hold(held, &mut out).await {
                     Some(next) => step = next,
@@ -235,51 +245,6 @@ impl Job {
         }
     }
 
-    /// Passes on what the server says, as it comes, until the request is answered.
-    async fn pump(mut self, mut body: Incoming, sent: Option<&[u8]>, mut out: Out) {
-        let patience = self.patience();
-        let is_call = sent.is_some() && self.is("tools/call");
-        let mut reader = sse::Reader::new(MESSAGE_BYTES_MAX);
-        let (mut events, mut reserved) = (Vec::new(), 0);
-        let mut quiet = Duration::ZERO;
-        loop {
-            let frame = tokio::select! {
-                biased;
-                _ = &mut self.visit.ticket => break,
-                () = out.gone(), if !is_call && !out.is_over() => break,
-                frame = body.frame() => frame,
-                () = sleep(COMMENT_TIME) => {
-                    quiet += COMMENT_TIME;
-                    let is_ending = sent.is_none() && self.visit.core.is_draining();
-                    if quiet >= patience || is_ending {
-                        break;
-                    }
-                    out.comment(patience).await;
-                    continue;
-                }
-            };
-            quiet = Duration::ZERO;
-            let Some(Ok(frame)) = frame else { break };
-            let Ok(piece) = frame.into_data() else { continue };
-            let is_read = reader.read(&piece, &mut events).is_ok();
-            if !is_read || !self.reserve(&mut reserved, reader.held()) {
-                break;
-            }
-            for event in events.drain(..) {
-                if (event.kind.is_empty() || event.kind == b"message") && !event.data.is_empty() {
-                    self.told(event.data, &mut out).await;
-                }
-            }
-            let is_over = sent.is_some_and(|sent| !self.session.is_asked(sent));
-            if is_over || (out.is_over() && !is_call) {
-                break;
-            }
-        }
-        if let Some(sent) = sent {
-            self.fail(sent, true, UNANSWERED, &mut out).await;
-        }
-    }
-
     /// Passes one message of the server on.
     async fn told(&self, message: Vec<u8>, out: &mut Out) {
         let session = Arc::clone(&self.session);
@@ -289,7 +254,7 @@ impl Job {
                 out.event(&message, self.patience()).await;
             }
             Step::Answer(message) => self.answer_server(message).await,
-            Step::Drop | Step::Hold(_) => {}
+            Step::Drop | Step::Heard | Step::Tell(..) | Step::Hold(_) => {}
         }
     }
 
@@ -307,11 +272,6 @@ impl Job {
     fn heard(&self, message: &[u8]) {
         if let Some(reach) = &self.visit.tools.reach {
             reach.params.learn(message);
-        }
-        if let Some((legacy, true)) = &self.legacy
-            && let Some(chosen) = Head::read(message).and_then(|head| head.chosen)
-        {
-            legacy.set_chosen(chosen);
         }
     }
 
@@ -372,14 +332,6 @@ impl Job {
         }
     }
 
-    /// Takes as much memory as is needed at most.
-    fn reserve(&mut self, reserved: &mut usize, needed: usize) -> bool {
-        let more = needed.saturating_sub(*reserved);
-        let is_there = more == 0 || self.lease.grow(more);
-        *reserved = needed.max(*reserved);
-        is_there
-    }
-
     /// The headers of a request to the server: nothing of the client's but what the protocol has there.
     fn headers(&self, said: Option<&Head>) -> Result<HeaderMap, mirror::Mismatch> {
         let mut headers = HeaderMap::with_capacity(8);
@@ -429,22 +381,17 @@ impl Job {
     }
 
     async fn run_listening(mut self, mut out: Out) {
-        let response = match self.headers(None) {
-            Ok(mut headers) => {
-                headers.remove(CONTENT_TYPE);
-                headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-                let request = self.request(Method::GET, headers, Vec::new());
-                tokio::select! {
-                    biased;
-                    _ = &mut self.visit.ticket => return,
-                    () = out.gone() => return,
-                    response = request => response.ok(),
-                }
-            }
+        let response = match self.stream(None) {
+            Ok(request) => tokio::select! {
+                biased;
+                _ = &mut self.visit.ticket => return,
+                () = out.gone() => return,
+                response = request => response.ok(),
+            },
             Err(_) => None,
         };
         match response {
-            Some(response) if response.status() == 200 && kind_of(&response) == Some(Form::Events) => {
+            Some(response) if is_stream(&response) => {
                 out.begin(HeaderMap::new());
                 self.pump(response.into_body(), None, out).await;
             }
@@ -454,6 +401,25 @@ impl Job {
             }
         }
     }
+
+    /// Asks for a stream: of what the server tells by itself, or of what came after an event.
+    fn stream(
+        &self,
+        after: Option<HeaderValue>,
+    ) -> Result<impl Future<Output = Result<Response<Incoming>, Unanswered>> + Send + 'static, mirror::Mismatch>
+    {
+        let mut headers = self.headers(None)?;
+        headers.remove(CONTENT_TYPE);
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(after) = after {
+            headers.insert(LAST_EVENT_ID, after);
+        }
+        Ok(self.request(Method::GET, headers, Vec::new()))
+    }
+}
+
+fn is_stream(response: &Response<Incoming>) -> bool {
+    response.status() == StatusCode::OK && kind_of(response) == Some(Form::Events)
 }
 
 /// Waits until the count of changes is another.

@@ -29,8 +29,6 @@ pub(crate) struct Legacy {
 struct State {
     /// The server's own id of it.
     upstream: Option<HeaderValue>,
-    /// The revision that the server has chosen.
-    chosen: Option<String>,
     used: Instant,
 }
 
@@ -43,7 +41,7 @@ impl fmt::Debug for Legacy {
 impl Legacy {
     /// One that nobody knows of yet.
     pub(super) fn new(session: Session, key: KeyId, server: &str) -> Result<Arc<Legacy>, Refused> {
-        let state = State { upstream: None, chosen: None, used: Instant::now() };
+        let state = State { upstream: None, used: Instant::now() };
         Ok(Arc::new(Legacy {
             id: random_id()?,
             session: Arc::new(session),
@@ -59,14 +57,6 @@ impl Legacy {
 
     pub(super) fn set_upstream(&self, id: Option<HeaderValue>) {
         self.state().upstream = id;
-    }
-
-    pub(super) fn chosen(&self) -> Option<String> {
-        self.state().chosen.clone()
-    }
-
-    pub(super) fn set_chosen(&self, revision: String) {
-        self.state().chosen = Some(revision);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,7 +1,13 @@
 //! Server-sent events, as far as they carry messages.
 //!
-//! Ids of events are left out: with one, a client would ask for what came after it, and what a server keeps for that was
-//! not read.
+//! Ids of events are kept in mind, so that the server can be asked for what came after one, and left out of what is passed
+//! on: with one, a client would ask for it, and what a server keeps for that was not read.
+
+use hyper::header::HeaderValue;
+use std::time::Duration;
+
+/// Bytes of an id. One that is longer is none.
+const ID_BYTES_MAX: usize = 1024;
 
 /// One event of a stream.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -25,13 +31,43 @@ pub(super) struct Reader {
     after_cr: bool,
     is_begun: bool,
     bytes_max: usize,
+    /// The id that an event has which has not ended.
+    id: Option<Vec<u8>>,
+    /// That of the last one that has, and how long to leave the server alone that breaks off.
+    last_id: Option<HeaderValue>,
+    retry: Option<Duration>,
 }
 
 impl Reader {
     /// Events may be as long as that.
     pub(super) fn new(bytes_max: usize) -> Reader {
-        let (line, event) = (Vec::new(), Event::default());
-        Reader { line, event, has_data: false, after_cr: false, is_begun: false, bytes_max }
+        Reader {
+            line: Vec::new(),
+            event: Event::default(),
+            has_data: false,
+            after_cr: false,
+            is_begun: false,
+            bytes_max,
+            id: None,
+            last_id: None,
+            retry: None,
+        }
+    }
+
+    /// Another stream begins that goes on with what was read. What was not ended is none.
+    pub(super) fn begin(&mut self) {
+        let (last_id, retry) = (self.last_id.take(), self.retry);
+        *self = Reader { last_id, retry, ..Reader::new(self.bytes_max) };
+    }
+
+    /// The id of the last event that had one, if a header can hold it.
+    pub(super) fn last_id(&self) -> Option<HeaderValue> {
+        self.last_id.clone()
+    }
+
+    /// How long to leave the server alone that breaks off, if it says so.
+    pub(super) fn retry(&self) -> Option<Duration> {
+        self.retry
     }
 
     /// How many bytes are held.
@@ -68,6 +104,10 @@ impl Reader {
         };
         if line.is_empty() {
             let event = std::mem::take(&mut self.event);
+            if let Some(id) = self.id.take() {
+                let is_short = !id.is_empty() && id.len() <= ID_BYTES_MAX;
+                self.last_id = is_short.then(|| HeaderValue::from_bytes(&id).ok()).flatten();
+            }
             if std::mem::take(&mut self.has_data) {
                 events.push(event);
             }
@@ -85,7 +125,12 @@ impl Reader {
                 }
                 self.event.data.extend_from_slice(value);
             }
-            // A comment, an id, a time to come back after, or what nobody knows.
+            b"id" if !value.contains(&0) => self.id = Some(value.to_vec()),
+            b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+                let millis = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                self.retry = millis.map(Duration::from_millis).or(self.retry);
+            }
+            // A comment, or what nobody knows.
             _ => {}
         }
     }
@@ -133,6 +178,30 @@ mod tests {
                 assert_eq!(read(stream.as_bytes(), step), wanted, "{end:?} {step}");
             }
         }
+    }
+
+    #[test]
+    fn the_last_id_is_that_of_an_event_that_has_ended() {
+        let mut reader = Reader::new(100);
+        let mut events = Vec::new();
+        let mut seen = |piece: &str| {
+            reader.read(piece.as_bytes(), &mut events).expect("they are short");
+            let id = reader.last_id().map(|id| id.to_str().expect("text").to_owned());
+            (id.unwrap_or_default(), reader.retry().map(|retry| retry.as_millis()))
+        };
+        let is = |id: &str, retry| (id.to_owned(), retry);
+        assert_eq!(seen("id: 1\ndata:"), is("", None));
+        assert_eq!(seen("\n\n"), is("1", None), "an event that says nothing has one as well");
+        assert_eq!(seen("retry: 50\nretry: x\nretry: -1\nretry:\ndata: a\n\n"), is("1", Some(50)));
+        assert_eq!(seen("id: 2\0\nid: 3\n\nid: 4\n"), is("3", Some(50)));
+        reader.begin();
+        assert_eq!(reader.last_id().expect("an id"), "3");
+        reader.read(b"data: b\n\nid\n\n", &mut events).expect("short");
+        assert_eq!((reader.last_id(), reader.retry()), (None, Some(Duration::from_millis(50))));
+        let long = "7".repeat(ID_BYTES_MAX + 1);
+        let mut reader = Reader::new(2000);
+        reader.read(format!("id: {long}\n\n").as_bytes(), &mut events).expect("short");
+        assert_eq!(reader.last_id(), None);
     }
 
     #[test]
