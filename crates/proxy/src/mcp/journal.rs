@@ -61,7 +61,8 @@ impl LogJournal {
             name: decided.method.unwrap_or(NO_METHOD),
             model: None,
         };
-        let is_call = decided.operation.is_some() || decided.arguments.is_some();
+        let is_call =
+            decided.operation.is_some() || decided.arguments.is_some() || decided.approval.is_some();
         Record {
             request_id: Word::new(decided.request),
             traceparent,
