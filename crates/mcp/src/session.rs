@@ -331,9 +331,7 @@ impl Session {
         let state = state.filter(|state| method == "tools/call" && state.starts_with(STATE_PREFIX));
         let is_declined = state.is_some() && message.bytes(Slot::InputResponses).is_some_and(is_declined);
         if method == "initialize" {
-            let mut state = self.state();
-            state.shows_addresses = message.shows_addresses();
-            state.shows_forms = message.shows_forms();
+            self.state().begin(message);
         }
         // What is the gateway's own goes no further.
         let without = match message.at(Slot::Params).filter(|_| state.is_some()) {

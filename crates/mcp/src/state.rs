@@ -3,7 +3,7 @@
 use crate::ask::Asks;
 use crate::fault::Fault;
 use crate::journal::Ending;
-use crate::message::Id;
+use crate::message::{Id, Message};
 use crate::session::WAITING_MAX;
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -36,6 +36,12 @@ pub(crate) struct Waiting {
 }
 
 impl State {
+    /// Learns what an older client shows to people.
+    pub(crate) fn begin(&mut self, initialize: &Message<'_>) {
+        self.shows_addresses = initialize.shows_addresses();
+        self.shows_forms = initialize.shows_forms();
+    }
+
     /// Whether a request of the client may have that id.
     pub(crate) fn admit(&self, id: &Id, is_held: bool) -> Result<(), (&'static str, Fault)> {
         let is_given_up = self.given_up.iter().any(|(given_up, _)| given_up == id);

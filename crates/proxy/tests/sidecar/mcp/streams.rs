@@ -204,11 +204,10 @@ async fn records_name_the_trace_of_a_request() {
 async fn next_event(stream: &mut TcpStream, heard: &mut String) -> Value {
     loop {
         // What chunks begin with stands on lines of its own.
-        if let Some(at) = heard.find("data: ")
-            && let Some(end) = heard[at..].find('\n')
-        {
-            let event = serde_json::from_str(&heard[at + 6..at + end]).expect("JSON");
-            heard.drain(..at + end);
+        let line = heard.split_once("data: ").and_then(|(_, rest)| rest.split_once('\n'));
+        if let Some((text, rest)) = line {
+            let event = serde_json::from_str(text).expect("JSON");
+            *heard = rest.to_owned();
             return event;
         }
         let mut piece = [0; 4096];
