@@ -11,11 +11,13 @@ pub(super) const DETECTORS: &[Detector] = &[Detector {
     id: "token-like",
     category: Category::TokenLike,
     description: "text of the form of a token that stands for a value; only where tokens are made",
-    validator: "the prefix, a category, twenty letters a to p",
+    validator: "the prefix, a category, twenty letters a to p; or z, a length, and as many letters",
     source: "the form of tokens of this project",
     examples: &[
         Example::new("write to ", &["obl_", "email_", "abcdefghijklmnopabcd"], "."),
         Example::new("x", &["obl_", "us_ssn_", "ponmlkjihgfedcbaponm"], "s"),
+        // The one category with a digit in its name.
+        Example::new("ends in ", &["obl_", "card_last4_", "abcdefghijklmnopabcd"], "."),
     ],
     non_examples: &[
         Example::none("obl_email_"),
@@ -40,8 +42,9 @@ fn find(view: &View<'_>, at: usize) -> Option<Range<usize>> {
     if !view.starts_with(at, token::PREFIX) {
         return None;
     }
-    // As far as the letters go, so that a token is not decided before it is here.
-    let run = (at..at + token::LEN_MAX).take_while(|&pos| matches!(view.at(pos), b'a'..=b'z' | b'_'));
+    // As far as its signs go, so that a token is not decided before it is here.
+    let is_sign = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    let run = (at..at + token::LEN_MAX).take_while(|&pos| is_sign(view.at(pos)));
     let (_, len) = token::parse(view.bytes(at, at + run.count()))?;
     Some(at..at + len)
 }

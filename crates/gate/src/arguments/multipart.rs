@@ -296,7 +296,8 @@ mod tests {
         );
     }
 
-    /// As `stripe` 16.1.0 for Python, `stripe` 23.1.0 for Node, and `curl` write one request.
+    /// As `stripe` 16.1.0 for Python and `stripe` 23.1.0 for Node write one request; and under a boundary that begins with
+    /// dashes.
     #[test]
     fn bodies_of_clients_are_read() {
         let disposition = "Content-Disposition: form-data; name=";
