@@ -133,6 +133,10 @@ def escalations(op):
             sets = [[cond(p, "present")] for p in priced + cheaper]
             found = [e for e in found if e["fact"] != "sets_price"]
             found.append({"class": "price_change", "fact": "sets_price", "any": sets})
+    if op["base"] == "files" and op["method"] == "POST":
+        # The file comes with a link for whoever has it, as from `POST /v1/file_links`; the facts leave it out.
+        linked = [[cond("file_link_data", "present")]]
+        found += [{"class": op["risk_class"], "fact": fact, "any": linked} for fact in ("bearer_link", "data_egress")]
     return found
 
 

@@ -23,14 +23,16 @@ pub(crate) struct Asked {
     held: Id,
     approval: Bound,
     tool: String,
+    /// Of which traces the call may be a part.
+    traces: Vec<String>,
 }
 
 /// What came of a question, where the call does not go on waiting.
 pub(crate) enum GivenUp {
     /// Nobody wants to wait any longer. The call waits on.
     NotWaited,
-    /// The call is to be made no more.
-    TakenBack(Asked),
+    /// The call is to be made no more; that was recorded. The id of its approval.
+    TakenBack(String),
 }
 
 /// What was asked in a session.
@@ -87,7 +89,12 @@ impl Session {
         if !state.asks.known.insert(approval.id.clone()) {
             return Some(Step::Hold(held));
         }
-        let asked = Asked { held: held.id.clone(), approval: approval.clone(), tool: tool.to_owned() };
+        let asked = Asked {
+            held: held.id.clone(),
+            approval: approval.clone(),
+            tool: tool.to_owned(),
+            traces: request.traces.clone(),
+        };
         state.asks.open.insert(Id::Text(name.clone().into_bytes()), asked);
         Some(Step::Tell(fault::ask(&name, text), Box::new(Step::Hold(held))))
     }
@@ -100,49 +107,36 @@ impl Session {
         let result: Option<Value> =
             message.bytes(Slot::Result).and_then(|result| serde_json::from_slice(result).ok());
         let action = result.as_ref().and_then(|result| result.get("action")?.as_str());
-        let held = asked.held.clone();
-        match action {
-            Some("decline") => {
-                let approval = asked.approval.id.clone();
-                // Noted first: whoever waits looks again as soon as the approval is void.
-                self.state().asks.given_up.insert(held.clone(), GivenUp::TakenBack(asked));
-                if !self.server.gate.withdraw(&approval) {
-                    // It is decided, or on its way: that is what the client is told then.
-                    self.state().asks.given_up.remove(&held);
+        {
+            // Whoever waits looks again as soon as the approval is void, and must then find out why.
+            let mut state = self.state();
+            let given_up = match action {
+                _ if !state.held.contains(&asked.held) => return Some(Step::Heard),
+                // Otherwise it is decided, or on its way: that is what the client is told then.
+                Some("decline") if self.server.gate.withdraw(&asked.approval.id) => {
+                    // The approval is void, whether or not that can be recorded.
+                    drop(self.server.journal.decided(&self.taken(&asked)));
+                    GivenUp::TakenBack(asked.approval.id)
                 }
-            }
-            Some("cancel") => {
-                self.state().asks.given_up.insert(held, GivenUp::NotWaited);
-            }
-            _ => return Some(Step::Heard),
+                Some("cancel") => GivenUp::NotWaited,
+                _ => return Some(Step::Heard),
+            };
+            state.asks.given_up.insert(asked.held, given_up);
         }
         self.server.gate.wake();
         Some(Step::Heard)
     }
 
-    /// Records that a call was taken back, and says so.
-    pub(crate) fn taken_back(&self, message: &Message<'_>, asked: &Asked) -> Step {
-        let Some(raw_id) = message.raw_id() else { return Step::Drop };
-        let decided = Decided {
+    /// A call that was taken back.
+    fn taken<'a>(&'a self, asked: &'a Asked) -> Decided<'a> {
+        Decided {
+            traces: &asked.traces,
             method: Some("tools/call"),
             tool: Some(&asked.tool),
             verdict: Verdict::Deny,
             reason: Some("taken-back"),
             approval: Some(&asked.approval),
             ..self.nothing_of()
-        };
-        match self.server.journal.decided(&decided) {
-            Ok(_) => {
-                let text = format!(
-                    "Taken back (approval {}); nothing was sent. Whoever sits at the client does not want this call to \
-                     be made: do not repeat it unless they ask for it.",
-                    asked.approval.id
-                );
-                Step::Answer(fault::tool_error(raw_id, false, &text))
-            }
-            Err(unrecorded) => {
-                Step::Answer(fault::Fault::internal(&unrecorded.to_string()).answer(Some(raw_id)))
-            }
         }
     }
 
@@ -169,4 +163,14 @@ impl Session {
             leaves: None,
         }
     }
+}
+
+/// What the client is told of a call that was taken back.
+pub(crate) fn taken_back(message: &Message<'_>, approval: &str) -> Step {
+    let Some(raw_id) = message.raw_id() else { return Step::Drop };
+    let text = format!(
+        "Taken back (approval {approval}); nothing was sent. Whoever sits at the client does not want this call to be made: \
+         do not repeat it unless they ask for it."
+    );
+    Step::Answer(fault::tool_error(raw_id, false, &text))
 }

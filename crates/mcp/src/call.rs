@@ -206,7 +206,9 @@ impl Session {
         let Judgement::Wait { waits_for, is_new, is_held, state, page, summary } = &ruling.judgement else {
             return Step::Drop;
         };
+        // What waited for an approval that is no more, and got a new one, is told so, and the new one is recorded.
         if (*is_held || request.is_held)
+            && !*is_new
             && !request.is_declined
             && Instant::now() < request.until
             && let Some(held) = self.hold(request)

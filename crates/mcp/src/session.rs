@@ -1,6 +1,6 @@
 //! What goes between one client and one server: each message is read, judged, and passed on or answered.
 
-use crate::ask::{Asks, GivenUp};
+use crate::ask::{Asks, GivenUp, taken_back};
 use crate::call::Verdicts;
 use crate::fault::{self, Fault};
 use crate::gate::{STATE_PREFIX, Settled, Told};
@@ -173,8 +173,19 @@ impl Session {
             let of = (message.raw_id(), method::of_client(method));
             return self.refuse(of, &traces(Some(&message), None), reason, fault);
         }
-        drop(self.refuse((None, None), &[], reason, fault));
         let is_answer = matches!(message.kind, Kind::Response { .. });
+        // These go to no server: a call that is taken back, or waited for no more, is so all the same.
+        if let Some(step) = is_answer.then(|| self.answered_to_us(&message)).flatten() {
+            return step;
+        }
+        if let Kind::Notification { method } = &message.kind
+            && *method == "notifications/cancelled"
+            && let Some(id) = message.id_at(Slot::RequestId).filter(|id| self.state().held.contains(id))
+        {
+            self.give_up(id);
+            return Step::Heard;
+        }
+        drop(self.refuse((None, None), &[], reason, fault));
         match message.id.as_ref().filter(|id| is_answer && self.state().asked_back.remove(id)) {
             Some(_) => Step::Forward(no_answer().answer(message.raw_id())),
             None => Step::Drop,
@@ -194,7 +205,7 @@ impl Session {
             state.asks.given_up(&held.id)
         };
         let step = match (Message::read(&self.server.lex, &held.raw), given_up) {
-            (Ok(message), Some(GivenUp::TakenBack(asked))) => self.taken_back(&message, &asked),
+            (Ok(message), Some(GivenUp::TakenBack(approval))) => taken_back(&message, &approval),
             (Ok(message), given_up) => match &message.kind {
                 Kind::Request { method } => {
                     let until = if given_up.is_some() { Instant::now() } else { held.until };
@@ -223,6 +234,15 @@ impl Session {
         match unanswered {
             Some(ask) => Step::Tell(fault::no_longer_asked(&ask), Box::new(step)),
             None => step,
+        }
+    }
+
+    /// Nobody is there any more to hear what becomes of a call that waits: it can be made again, and attaches to what it
+    /// waited for.
+    pub fn let_go(&self, held: &Held) {
+        let mut state = self.state();
+        if state.held.remove(&held.id) {
+            state.asks.end(&held.id);
         }
     }
 
@@ -477,6 +497,10 @@ impl Session {
         };
         for waiting in ended {
             self.end(waiting, Settled::Unknown, Outcome::Cancelled, None, (0, Redactions::default()));
+        }
+        if was_held {
+            // Whoever waits for it stops.
+            self.server.gate.wake();
         }
         !was_held
     }

@@ -45,7 +45,7 @@ pub struct Part<'a> {
 /// What a part says of its file.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct FileHead<'a> {
-    /// The name of the file, which may be empty.
+    /// The name of the file.
     pub filename: &'a str,
     /// Its media type, if it says one.
     pub content_type: Option<&'a str>,
@@ -74,7 +74,8 @@ pub fn boundary(content_type: &str) -> Option<&str> {
         Some(quoted) => quoted.strip_suffix('"')?,
         None => value,
     };
-    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
+    // Of what RFC 2046 allows, the rest ends a boundary for some readers.
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let fits = (1..=BOUNDARY_BYTES_MAX).contains(&value.len()) && value.bytes().all(is_sign);
     (is_known && fits).then_some(value)
 }
@@ -213,14 +214,15 @@ fn disposed(value: &str) -> Option<(&str, Option<&str>)> {
             "filename" => &mut filename,
             _ => return None,
         };
-        // Some readers take a backslash for an escape.
-        if text.contains('\\') || slot.replace(text).is_some() {
+        // Some readers take a backslash for an escape, decode what follows a percent sign, or look for parameters and
+        // headers within what is quoted; a file without a name is none to them.
+        let is_plain = !text.is_empty() && !text.contains(['\\', '%', ';', '=', ':']);
+        if !is_plain || slot.replace(text).is_some() {
             return None;
         }
         rest = behind;
     }
-    // Some readers decode a percent sign in a name.
-    name.filter(|name| !name.contains('%')).map(|name| (name, filename))
+    name.map(|name| (name, filename))
 }
 
 /// A type and a subtype without parameters.
@@ -265,7 +267,7 @@ mod tests {
     fn a_boundary_has_one_reading() {
         for (header, wanted) in [
             ("multipart/form-data; boundary=b", Some("b")),
-            ("Multipart/Form-Data;boundary=\"a:b\"", Some("a:b")),
+            ("Multipart/Form-Data;boundary=\"a-b\"", Some("a-b")),
             ("multipart/form-data", None),
             ("multipart/mixed; boundary=b", None),
             ("multipart/form-data; boundary=b; boundary=c", None),
@@ -273,6 +275,10 @@ mod tests {
             ("multipart/form-data; boundary=\"b", None),
             ("multipart/form-data; boundary=", None),
             ("multipart/form-data; boundary=a b", None),
+            // To some readers these are `a`, `y` and `a`.
+            ("multipart/form-data; boundary=\"a,b\"", None),
+            ("multipart/form-data; boundary=\"x-boundary=y\"", None),
+            ("multipart/form-data; boundary=\"a:b\"", None),
         ] {
             assert_eq!(boundary(header), wanted, "{header}");
         }
@@ -355,6 +361,11 @@ mod tests {
             [&file("1"), &file("2"), "--b--"].concat(),
             [&file("1"), &field("file[sha256]", "2"), "--b--"].concat(),
             [&file("1").replace("\"file\"", "\"purpose\""), "--b--"].concat(),
+            [&file("1").replace("r.txt", ""), "--b--"].concat(),
+            [&file("1").replace("r.txt", "a; name=purpose"), "--b--"].concat(),
+            [&file("1").replace("r.txt", "Content-Type: text/html"), "--b--"].concat(),
+            [&file("1").replace("r.txt", "a%2Ehtml"), "--b--"].concat(),
+            [&field("a[b][; name=c]", "1"), "--b--"].concat(),
             [&file("1").replace("text/plain", "text"), "--b--"].concat(),
             [&file("1").replace("text/plain", "text/plain; charset=utf-7"), "--b--"].concat(),
             head("Content-Disposition: form-data"),

@@ -98,7 +98,12 @@ fn parts_are_read_only_where_files_are_sent() {
     // A form cannot say that it holds a file.
     let form = Body::Form(b"purpose=dispute_evidence&file[sha256]=00");
     assert!(matches!(send("/v1/files", form), Err(Denied::Unreadable("body", _))));
-    assert!(send("/v1/files", Body::Form(b"purpose=dispute_evidence")).is_ok());
+    let alone = send("/v1/files", Body::Form(b"purpose=dispute_evidence")).expect("an operation");
+    assert!(!alone.facts.contains("bearer_link") && !alone.facts.contains("data_egress"));
+    // With a link for whoever has it, it is what `POST /v1/file_links` is.
+    let form = Body::Form(b"purpose=dispute_evidence&file_link_data[create]=true");
+    let linked = send("/v1/files", form).expect("an operation");
+    assert!(linked.facts.contains("bearer_link") && linked.facts.contains("data_egress"));
 }
 
 #[test]

@@ -167,12 +167,18 @@ impl Incoming {
 
     /// The body with the tokens of its fields opened; nothing if it holds none. Everything else stays byte for byte.
     fn restored_parts(&self, allowed: &[String], scope: &Scope) -> Result<Option<Vec<u8>>, Refused> {
-        let parts = parts(&self.body, self.boundary().unwrap_or_default()).or(Err(malformed()))?;
+        let boundary = self.boundary().unwrap_or_default();
+        let parts = parts(&self.body, boundary).or(Err(malformed()))?;
+        if token::find(boundary.as_bytes()).is_some() {
+            return Err(refused_token());
+        }
+        let line = format!("--{boundary}");
         let (mut body, mut done) = (Vec::with_capacity(self.body.len()), 0);
         for part in parts {
             let content = self.body.get(part.content.clone()).unwrap_or_default();
-            let filename = part.file.map_or("", |file| file.filename);
-            if [part.name, filename].iter().any(|text| token::find(text.as_bytes()).is_some()) {
+            let (filename, media) =
+                part.file.map_or(("", ""), |file| (file.filename, file.content_type.unwrap_or_default()));
+            if [part.name, filename, media].iter().any(|text| token::find(text.as_bytes()).is_some()) {
                 return Err(refused_token());
             }
             if part.file.is_some() {
@@ -184,6 +190,10 @@ impl Incoming {
             }
             let text = std::str::from_utf8(content).or(Err(malformed()))?;
             let Some(value) = restored(text, &path(part.name), allowed, scope)? else { continue };
+            // It would end its part.
+            if value.contains(&line) {
+                return Err(refused_token());
+            }
             body.extend_from_slice(self.body.get(done..part.content.start).unwrap_or_default());
             body.extend_from_slice(value.as_bytes());
             done = part.content.end;

@@ -130,7 +130,10 @@ impl Channel {
             tokio::select! {
                 biased;
                 // Whoever gives the channel up wants no answer; the session goes on without.
-                _ = stream.read(&mut nothing) => return Ok(()),
+                _ = stream.read(&mut nothing) => {
+                    self.seat.session.let_go(&held);
+                    return Ok(());
+                }
                 () = changed(&mut changes, seen) => {}
                 () = sleep_until(held.until.into()) => {}
             }

@@ -142,7 +142,10 @@ impl Job {
 
     /// Waits until a call that waits for people is decided, its time is over, or the client is gone.
     async fn hold(&mut self, mut held: Held, out: &mut Out) -> Option<Step> {
-        let stores = self.visit.core.gate.clone()?;
+        let Some(stores) = self.visit.core.gate.clone() else {
+            self.session.let_go(&held);
+            return None;
+        };
         let mut changes = stores.changes();
         let patience = self.patience();
         out.begin(HeaderMap::new());
@@ -152,10 +155,14 @@ impl Job {
                 stop = &mut self.visit.ticket => {
                     let id = self.head.as_ref().and_then(|head| head.id.clone());
                     let message = Fault::refused(&stopped(stop).message).answer(id.as_deref());
+                    self.session.let_go(&held);
                     out.event(&message, patience).await;
                     return None;
                 }
-                () = out.gone() => return None,
+                () = out.gone() => {
+                    self.session.let_go(&held);
+                    return None;
+                }
                 () = changed(&mut changes, held.seen) => {}
                 () = sleep_until(held.until.into()) => {}
                 () = sleep(COMMENT_TIME) => {
