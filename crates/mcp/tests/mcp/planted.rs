@@ -71,7 +71,11 @@ fn check(step: Step, card: [&str; 4], message: &str) {
             value["id"].take();
             assert!(!holds(value.to_string().as_bytes(), card), "{message}");
         }
-        Step::Drop | Step::Heard | Step::Tell(..) | Step::Hold(_) => {}
+        Step::Tell(bytes, next) => {
+            assert!(!holds(&bytes, card), "{message}");
+            check(*next, card, message);
+        }
+        Step::Drop | Step::Heard | Step::Hold(_) => {}
     }
 }
 

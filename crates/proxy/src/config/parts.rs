@@ -344,6 +344,12 @@ pub(super) fn profiles(
         if key.is_none() && matches!(section.transform, TransformName::Hash) {
             return Err(ConfigError::at(&place, "hashes need a key: name a file, or a variable OBELUS_…"));
         }
+        // A rule file may say it for a category.
+        let may_hash = matches!(section.transform, TransformName::Hash) || !section.rules.is_empty();
+        if key.is_some() && !may_hash {
+            let what = "nothing is hashed in this profile: say transform: hash, or leave the key out";
+            return Err(ConfigError::at(&place, what));
+        }
         Ok((name, profile(section, key, folder)))
     });
     profiles.collect()

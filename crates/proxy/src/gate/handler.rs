@@ -287,7 +287,7 @@ async fn admit(
     };
     let mut lease = core.memory.lease();
     let (media, body) = read_body(exchange, head, body, &mut lease).await?;
-    let mut incoming = Incoming {
+    let incoming = Incoming {
         method: head.method.as_str().to_owned(),
         path: path.to_owned(),
         query: head.uri.query().map(str::to_owned),
@@ -297,7 +297,11 @@ async fn admit(
         body,
     };
     let idempotency_key = client_key(exchange, &head.headers)?;
-    let operation = understand(&gate, &access, &mut incoming, &scope)?;
+    let (incoming, operation) = {
+        let (gate, access, scope) = (Arc::clone(&gate), Arc::clone(&access), scope.clone());
+        // Files are hashed.
+        work(incoming.body.len(), move || understand(&gate, &access, incoming, &scope)).await??
+    };
     exchange.call.operation = Word::new(&operation.operation);
     exchange.call.risk_class = Some(operation.risk_class.as_str());
     exchange.call.livemode = operation.livemode;
@@ -374,9 +378,9 @@ async fn read_body(
 fn understand(
     gate: &Gate,
     access: &Access,
-    incoming: &mut Incoming,
+    mut incoming: Incoming,
     scope: &Scope,
-) -> Result<Operation, Refused> {
+) -> Result<(Incoming, Operation), Refused> {
     let denied = |denied: obelus_gate::Denied| Refused::new(403, Why::Denied, format!("denied: {denied}"));
     let account = incoming.headers.iter().find(|(name, _)| name != "stripe-version");
     let account = account.map(|(_, value)| value.clone());
@@ -390,8 +394,11 @@ fn understand(
     access.origin(gate.catalogue.entry(&operation.operation))?;
     let nothing = Vec::new();
     let allowed = access.stripe.restore.get(&operation.operation).unwrap_or(&nothing);
-    incoming.restore(allowed, scope)?;
-    incoming.operation(gate.catalogue, connection).map_err(denied)
+    let operation = match incoming.restore(allowed, scope)? {
+        true => incoming.operation(gate.catalogue, connection).map_err(denied)?,
+        false => operation,
+    };
+    Ok((incoming, operation))
 }
 
 /// The headers of Stripe's that say what a call means.

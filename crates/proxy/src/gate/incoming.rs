@@ -133,36 +133,39 @@ impl Incoming {
     }
 
     /// Turns tokens into values where that is allowed. Anywhere else a token refuses the call: it would be kept in place
-    /// of a value.
-    pub(super) fn restore(&mut self, allowed: &[String], scope: &Scope) -> Result<(), Refused> {
+    /// of a value. Says whether anything was put in place of a token.
+    pub(super) fn restore(&mut self, allowed: &[String], scope: &Scope) -> Result<bool, Refused> {
         if token::find(self.path.as_bytes()).is_some() {
             return Err(refused_token());
         }
+        let mut is_changed = false;
         if let Some(query) = self.query.as_deref().filter(|query| may_hold(query.as_bytes())) {
-            self.query = Some(restored_form(query, allowed, scope)?);
+            let restored = restored_form(query, allowed, scope)?;
+            is_changed = restored != query;
+            self.query = Some(restored);
         }
         if !may_hold(&self.body) {
-            return Ok(());
+            return Ok(is_changed);
         }
-        match self.media {
-            Media::Empty => {}
+        let restored = match self.media {
+            Media::Empty => None,
             Media::Form => {
                 let form = std::str::from_utf8(&self.body).or(Err(malformed()))?;
-                self.body = restored_form(form, allowed, scope)?.into_bytes();
+                let restored = restored_form(form, allowed, scope)?.into_bytes();
+                (restored != self.body).then_some(restored)
             }
             Media::Json => {
                 let mut value: Value = serde_json::from_slice(&self.body).or(Err(malformed()))?;
-                if restore_json(&mut value, "", allowed, scope)? {
-                    self.body = value.to_string().into_bytes();
-                }
+                let has_any = restore_json(&mut value, "", allowed, scope)?;
+                has_any.then(|| value.to_string().into_bytes())
             }
-            Media::Parts => {
-                if let Some(body) = self.restored_parts(allowed, scope)? {
-                    self.body = body;
-                }
-            }
+            Media::Parts => self.restored_parts(allowed, scope)?,
+        };
+        if let Some(body) = restored {
+            self.body = body;
+            is_changed = true;
         }
-        Ok(())
+        Ok(is_changed)
     }
 
     /// The body with the tokens of its fields opened; nothing if it holds none. Everything else stays byte for byte.

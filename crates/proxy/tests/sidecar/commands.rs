@@ -186,12 +186,15 @@ async fn each_message_of_a_client_is_a_request_of_its_key() {
             }
         }
     }
-    // Another session of the same key is no way around it, nor is the way over HTTP.
+    // Another session of the same key is no way around it.
     let mut other = Talk::begin(&sidecar).await;
-    refused += usize::from(other.call(7).await.0 == 'A');
-    // Unless a day begins just now.
-    assert!(passed == 3 || passed >= 4 && refused <= 3, "{passed} {refused}");
-    assert!(passed + refused >= 6 && refused >= 1);
+    match other.call(7).await.0 {
+        'A' => refused += 1,
+        _ => passed += 1,
+    }
+    // Unless a day begins just now, and then three more may pass.
+    let has_new_day = passed > 3 && passed <= 6;
+    assert!(passed + refused == 7 && (passed == 3 || has_new_day && refused >= 1), "{passed} {refused}");
     let records = sidecar.records();
     let of_rate = records.iter().filter(|record| record["reason"] == "rate");
     let of_rate: Vec<_> = of_rate.inspect(|record| assert_eq!(record["decision"], "refuse")).collect();

@@ -41,7 +41,7 @@ async fn a_value_has_one_hash_under_one_key() {
 }
 
 #[tokio::test]
-async fn without_a_key_it_does_not_start() {
+async fn without_a_key_or_a_use_for_it_it_does_not_start() {
     let upstream = Upstream::echo().await;
     let rules = "[pack]\nname = \"own\"\nversion = \"1.0.0\"\ndescription = \"x\"\nsource = \"x\"\n[[transform]]\ncategory = \"email\"\ntransform = \"hash\"\n";
     for (more, wanted) in [
@@ -52,12 +52,14 @@ async fn without_a_key_it_does_not_start() {
         ("{transform: hash, hash_key: {env: OBELUS_NOT_SET}}", "set the variable"),
         ("{transform: hash, hash_key: {env: PROVIDER}}", "begins with OBELUS_"),
         ("{rules: [own.toml]}", "hashes need a key"),
+        ("{hash_key: {file: long.key}}", "nothing is hashed in this profile"),
     ] {
         let folder = tempfile::tempdir().expect("there is room");
         let write = |name: &str, text: &str| {
             std::fs::write(folder.path().join(name), text).expect("the folder takes files");
         };
         write("short.key", HASH_KEY.get(..31).unwrap_or_default());
+        write("long.key", HASH_KEY);
         write("own.toml", rules);
         write("obelus.yaml", &yaml(upstream.address, &format!("profiles: {{default: {more}}}\n")));
         let path = folder.path().join("obelus.yaml");

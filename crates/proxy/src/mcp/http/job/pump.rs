@@ -7,6 +7,7 @@ use crate::mcp::http::stream::Out;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use obelus_mcp::MESSAGE_BYTES_MAX;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -24,8 +25,9 @@ struct Course<'s> {
     is_call: bool,
     reader: sse::Reader,
     reserved: usize,
-    /// For how long nothing has come.
-    quiet: Duration,
+    /// When something came last, and when the client was told anything.
+    heard: Instant,
+    told: Instant,
     resumed: u32,
     /// When it broke off first.
     broke: Option<Instant>,
@@ -48,7 +50,8 @@ impl Job {
             is_call: sent.is_some() && self.is("tools/call"),
             reader: sse::Reader::new(MESSAGE_BYTES_MAX),
             reserved: 0,
-            quiet: Duration::ZERO,
+            heard: Instant::now(),
+            told: Instant::now(),
             resumed: 0,
             broke: None,
         };
@@ -72,16 +75,16 @@ impl Job {
                 _ = &mut self.visit.ticket => return Stopped::Over,
                 () = out.gone(), if !course.is_call && !out.is_over() => return Stopped::Over,
                 frame = body.frame() => frame,
-                () = sleep(COMMENT_TIME) => {
-                    course.quiet += COMMENT_TIME;
+                () = sleep_until(course.told + COMMENT_TIME) => {
                     if !self.goes_on(course, out).await {
                         return Stopped::Over;
                     }
                     continue;
                 }
             };
-            course.quiet = Duration::ZERO;
             let Some(Ok(frame)) = frame else { return Stopped::BrokenOff };
+            course.heard = Instant::now();
+            course.told = course.heard;
             let Ok(piece) = frame.into_data() else { continue };
             let is_read = course.reader.read(&piece, &mut events).is_ok();
             if !is_read || !self.reserve(&mut course.reserved, course.reader.held()) {
@@ -92,20 +95,25 @@ impl Job {
                     self.told(event.data, out).await;
                 }
             }
-            let is_answered = course.sent.is_some_and(|sent| !self.session.is_asked(sent));
-            if is_answered || (out.is_over() && !course.is_call) {
+            if self.is_over(course, out) {
                 return Stopped::Over;
             }
         }
     }
 
-    /// Whether a stream in which nothing comes is waited for any longer. The client is told that somebody is there.
-    async fn goes_on(&self, course: &Course<'_>, out: &mut Out) -> bool {
+    /// Whether the request is answered or given up, or nobody wants to hear what is said beside.
+    fn is_over(&self, course: &Course<'_>, out: &Out) -> bool {
+        course.sent.is_some_and(|sent| !self.session.is_asked(sent)) || (out.is_over() && !course.is_call)
+    }
+
+    /// Whether a server that says nothing is waited for any longer. The client is told that somebody is there.
+    async fn goes_on(&self, course: &mut Course<'_>, out: &mut Out) -> bool {
         let is_ending = course.sent.is_none() && self.visit.core.is_draining();
-        if course.quiet >= self.patience() || is_ending {
+        if course.heard.elapsed() >= self.patience() || is_ending {
             return false;
         }
         out.comment(self.patience()).await;
+        course.told = Instant::now();
         true
     }
 
@@ -121,16 +129,15 @@ impl Job {
                 return None;
             }
             let pause = course.reader.retry().unwrap_or(PAUSE).max(PAUSE_MIN);
-            if pause >= self.patience() || !self.pause(course, pause, out).await {
+            if pause >= self.patience() || self.is_over(course, out) {
+                return None;
+            }
+            self.meanwhile(course, out, sleep(pause)).await?;
+            if course.sent.is_none() && self.visit.core.is_draining() {
                 return None;
             }
             let request = self.stream(Some(after)).ok()?;
-            let response = tokio::select! {
-                biased;
-                _ = &mut self.visit.ticket => return None,
-                () = out.gone(), if !course.is_call && !out.is_over() => return None,
-                response = request => response,
-            };
+            let response = self.meanwhile(course, out, request).await?;
             match response {
                 Ok(response) if is_stream(&response) => return Some(response.into_body()),
                 // It does not keep what it has said, or no longer.
@@ -140,21 +147,23 @@ impl Job {
         }
     }
 
-    async fn pause(&mut self, course: &mut Course<'_>, pause: Duration, out: &mut Out) -> bool {
-        let until = Instant::now() + pause;
+    /// Waits for something, for as long as the stream is waited for.
+    async fn meanwhile<T>(
+        &mut self,
+        course: &mut Course<'_>,
+        out: &mut Out,
+        wanted: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut wanted = pin!(wanted);
         loop {
             tokio::select! {
                 biased;
-                _ = &mut self.visit.ticket => return false,
-                () = out.gone(), if !course.is_call && !out.is_over() => return false,
-                () = sleep_until(until) => {
-                    let is_ending = course.sent.is_none() && self.visit.core.is_draining();
-                    return !is_ending;
-                }
-                () = sleep(COMMENT_TIME) => {
-                    course.quiet += COMMENT_TIME;
+                _ = &mut self.visit.ticket => return None,
+                () = out.gone(), if !course.is_call && !out.is_over() => return None,
+                done = &mut wanted => return Some(done),
+                () = sleep_until(course.told + COMMENT_TIME) => {
                     if !self.goes_on(course, out).await {
-                        return false;
+                        return None;
                     }
                 }
             }
